@@ -1,0 +1,41 @@
+"""What the lessons of the course on data augmentation call.
+
+Importing this package imports neither TensorFlow nor Keras: each name below is loaded when it is
+first used.
+"""
+
+import importlib
+
+# Name → the module it lives in.
+_EXPORTS = {
+    "Augmentation": "augmentation",
+    "AugmentationExplorer": "explorer",
+    "build_classifier": "model",
+    "draw_vehicles": "vehicles",
+    "examine_machine": "doctor",
+    "load_car_or_truck": "data",
+    "load_vgg16_base": "weights",
+    "plot_curves": "figures",
+    "plot_epochs": "figures",
+    "plot_photo_counts": "figures",
+    "plot_photos": "figures",
+    "plot_views": "figures",
+    "predict": "predictions",
+    "set_seed": "runtime",
+    "show_prediction": "predictions",
+    "start_lesson": "runtime",
+    "train": "training",
+}
+__all__ = sorted(_EXPORTS)
+
+
+def __getattr__(name: str):
+    if name not in _EXPORTS:
+        raise AttributeError(
+            f"module 'course_utils' has no attribute {name!r}; it offers {', '.join(__all__)}"
+        )
+    return getattr(importlib.import_module(f"course_utils.{_EXPORTS[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,103 @@
+"""The command line: `python -m course_utils doctor | fetch | run | clean`."""
+
+import argparse
+import shutil
+import sys
+
+from course_utils import settings
+
+# What can be computed or drawn again; the weights take a download, predictions are the student's.
+COMPUTED = ("features", "pixels", "drawn", "models", "machine.json")
+
+
+def doctor() -> int:
+    """Prints what the machine has; 0 if the lessons can run, 1 if something is to be mended."""
+    from course_utils.doctor import examine_machine
+
+    findings = examine_machine()
+    for finding in findings:
+        print(finding)
+    return 0 if all(finding.well for finding in findings) else 1
+
+
+def fetch() -> int:
+    """Gets what the lessons need, so that they then run without a network."""
+    from course_utils import data, runtime, weights
+
+    weights.load_vgg16_weights()
+    print("VGG16's ImageNet weights are here, verified.")
+    profile = settings.profile_override() or "auto"
+    if profile == "auto":
+        profile = "full" if runtime.device() == "GPU" else "quick"
+    splits = data.load_car_or_truck(settings.load_settings(profile))
+    print(f"{splits.source}\n{splits.counts.to_string()}")
+    return 0
+
+
+def run(numbers: list[str], *, in_place: bool) -> int:
+    """Executes lessons; 1 if a cell fails."""
+    from nbclient.exceptions import CellExecutionError
+
+    from course_utils import lessons
+
+    for path in lessons.choose_lessons(numbers):
+        print(f"Running {path.name} …", flush=True)
+        try:
+            written = lessons.run_lesson(path, in_place=in_place)
+        except CellExecutionError as error:
+            print(f"{path.name} stopped: {error}", file=sys.stderr)
+            return 1
+        print(f"{path.name} is done. Look at {written[-1]}")
+    return 0
+
+
+def clean(*, everything: bool) -> int:
+    """Removes what the cache holds; own pictures lie elsewhere and are never touched."""
+    from course_utils.doctor import folder_size
+
+    folder = settings.cache_dir()
+    names = (*COMPUTED, "weights") if everything else COMPUTED
+    freed = 0
+    for path in (folder / name for name in names):
+        if path.is_dir():
+            freed += folder_size(path)
+            shutil.rmtree(path)
+        elif path.is_file():
+            freed += path.stat().st_size
+            path.unlink()
+    kept = "" if everything else "; the weights stay (--all removes them too)"
+    print(f"{freed / 1e6:,.0f} MB freed in {folder}{kept}.")
+    return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command and returns its exit code.
+
+    Args:
+        arguments: The words after `python -m course_utils`; those of the process if `None`.
+    """
+    parser = argparse.ArgumentParser(prog="python -m course_utils", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("doctor", help="look at the machine: what is well, what to do")
+    commands.add_parser("fetch", help="get weights and photos now, to work offline later")
+    running = commands.add_parser("run", help="execute lessons into runs/, as notebook and page")
+    running.add_argument("lessons", nargs="+", help="numbers such as 02, or all")
+    running.add_argument("--in-place", action="store_true", help="replace the notebook itself")
+    cleaning = commands.add_parser("clean", help="remove computed files from the cache")
+    cleaning.add_argument("--all", action="store_true", help="the weights as well")
+    chosen = parser.parse_args(arguments)
+    try:
+        if chosen.command == "doctor":
+            return doctor()
+        if chosen.command == "fetch":
+            return fetch()
+        if chosen.command == "run":
+            return run(chosen.lessons, in_place=chosen.in_place)
+        return clean(everything=chosen.all)
+    except (OSError, ValueError, RuntimeError) as error:
+        print(f"{parser.prog} {chosen.command}: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,152 @@
+"""Looks at the machine as a lesson needs it, and says what is well and what to do."""
+
+import importlib.metadata
+import platform
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from course_utils import settings
+
+PACKAGES = (
+    "tensorflow",
+    "keras",
+    "numpy",
+    "pandas",
+    "matplotlib",
+    "pillow",
+    "ipywidgets",
+    "jupyterlab",
+    "nbval",
+)
+# The weights, drawn vehicles and the features of the quick profile, with room to spare.
+NEEDED_DISK = 1e9
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found of one thing.
+
+    Args:
+        thing: What was looked at.
+        well: Whether the lessons can run with it.
+        found: What is there, or what is missing and what to do.
+    """
+
+    thing: str
+    well: bool
+    found: str
+
+    def __str__(self) -> str:
+        return f"{'ok  ' if self.well else 'MEND'}  {self.thing:<8}  {self.found}"
+
+
+def folder_size(folder: Path) -> int:
+    """Returns the bytes of all files below a folder; 0 if there is none."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def examine_machine() -> list[Finding]:
+    """Returns what a lesson needs, one finding each: Python, packages, device, photos, weights,
+    cache, disk.
+
+    Weights that are not there yet are no fault: the first lesson fetches them.
+    """
+    return [
+        _examine_python(),
+        _examine_packages(),
+        _examine_device(),
+        _examine_photos(),
+        _examine_weights(),
+        _examine_cache(),
+        _examine_disk(),
+    ]
+
+
+def _examine_python() -> Finding:
+    version = platform.python_version()
+    well = (3, 11) <= sys.version_info[:2] <= (3, 13)
+    advice = "" if well else ": the course runs on 3.11 to 3.13; make a virtual environment of one"
+    return Finding("Python", well, f"{version} on {platform.system()}{advice}")
+
+
+def _examine_packages() -> Finding:
+    found, missing = [], []
+    for name in PACKAGES:
+        try:
+            found.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        return Finding(
+            "packages",
+            False,
+            f"missing: {', '.join(missing)}: run python -m pip install -r requirements.txt",
+        )
+    return Finding("packages", True, ", ".join(found))
+
+
+def _examine_device() -> Finding:
+    from course_utils import runtime
+
+    if runtime.device() == "GPU":
+        return Finding("device", True, "GPU: training runs in the model, on the GPU")
+    return Finding(
+        "device",
+        True,
+        f"CPU ({runtime.processor()}): training runs on stored features, in minutes",
+    )
+
+
+def _examine_photos() -> Finding:
+    from course_utils import data
+
+    try:
+        splits = data.load_car_or_truck(settings.load_settings("quick"))
+    except (OSError, ValueError) as error:
+        return Finding("photos", False, str(error))
+    sizes = f"{splits.train.count} train and {splits.valid.count} valid in the quick profile"
+    return Finding("photos", True, f"{splits.source} {sizes}")
+
+
+def _examine_weights() -> Finding:
+    from course_utils import weights
+
+    stored = settings.find_stored(weights.STORED_NAME)
+    if not stored:
+        return Finding("weights", True, "not here yet: the first lesson fetches them (60 MB)")
+    try:
+        weights.read_stored(stored)
+    except weights.DAMAGE as error:
+        return Finding("weights", False, f"{stored} is damaged ({error}): delete it")
+    return Finding("weights", True, f"VGG16's ImageNet weights, verified, in {stored.parent.name}")
+
+
+def _examine_cache() -> Finding:
+    folder = settings.cache_dir()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        return Finding(
+            "cache",
+            False,
+            f"{folder} cannot be written ({error}): set COURSE_CACHE_DIR to a folder of yours",
+        )
+    if folder.is_relative_to(settings.project_dir()):
+        folder_named = folder.relative_to(settings.project_dir())
+    else:
+        folder_named = folder
+    return Finding("cache", True, f"{folder_named}, {folder_size(folder) / 1e6:,.0f} MB")
+
+
+def _examine_disk() -> Finding:
+    folder = settings.cache_dir()
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    advice = "" if free >= NEEDED_DISK else ": free 1 GB, or set COURSE_CACHE_DIR to another disk"
+    return Finding("disk", free >= NEEDED_DISK, f"{free / 1e9:,.1f} GB free{advice}")

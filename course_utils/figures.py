@@ -1,0 +1,218 @@
+"""Arrays and DataFrames in, Matplotlib figures out, each with its alt text."""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+# Okabe and Ito's palette, told apart by colour-blind readers (https://jfly.uni-koeln.de/color/);
+# line styles and direct labels say the same again, for print in grey.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+DPI = 100
+
+
+class DescribedFigure(Figure):
+    """A Matplotlib figure that carries its alt text wherever it is shown.
+
+    Args:
+        title: One line that says what it shows, the same on every machine.
+        alt_text: What a reader who cannot see the figure needs, numbers included.
+        **options: For `matplotlib.figure.Figure`.
+    """
+
+    def __init__(self, *, title: str, alt_text: str = "", **options):
+        super().__init__(layout="constrained", dpi=DPI, **options)
+        self.title = title
+        self.alt_text = alt_text or title
+
+    def to_png(self) -> bytes:
+        """Returns the figure as PNG, on white so that it reads in a dark page as well."""
+        stream = io.BytesIO()
+        # No date and no version of Matplotlib: the same figure gives the same bytes.
+        self.savefig(stream, format="png", facecolor="white", metadata={"Software": None})
+        return stream.getvalue()
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        data = {
+            "text/plain": f"Figure: {self.title}",
+            "image/png": base64.b64encode(self.to_png()).decode("ascii"),
+        }
+        return data, {"image/png": {"alt": self.alt_text}}
+
+
+def _draw_photo(ax, image: np.ndarray, caption: str = "") -> None:
+    ax.imshow(np.clip(image, 0, 1), interpolation="nearest")
+    ax.set_xticks([])
+    ax.set_yticks([])
+    ax.spines[:].set_visible(False)
+    if caption:
+        ax.set_xlabel(caption, fontsize=8, labelpad=2)
+
+
+def plot_photos(
+    images: np.ndarray, captions: Sequence[str], *, columns: int = 8, title: str = "Photos"
+) -> DescribedFigure:
+    """Shows photos in a grid, a caption under each.
+
+    Args:
+        images: float in [0, 1], shape (count, height, width, 3).
+        captions: One a photo, or none.
+        columns: Photos in a row.
+        title: Of the figure.
+    """
+    rows = -(-len(images) // columns)
+    names = ", ".join(f"{list(captions).count(name)} × {name}" for name in dict.fromkeys(captions))
+    fig = DescribedFigure(
+        title=title,
+        alt_text=f"{title}: {len(images)} photos in {rows} rows{': ' if names else ''}{names}.",
+        figsize=(columns * 1.05, rows * 1.2),
+    )
+    for place, image in enumerate(images):
+        ax = fig.add_subplot(rows, columns, place + 1)
+        _draw_photo(ax, image, captions[place] if len(captions) else "")
+    return fig
+
+
+def plot_views(
+    original: np.ndarray,
+    views: np.ndarray,
+    *,
+    title: str = "One photo, transformed at random",
+    captions: Sequence[str] = (),
+) -> DescribedFigure:
+    """Shows one photo, large, beside a grid of its transformed versions.
+
+    Args:
+        original: float in [0, 1], shape (height, width, 3).
+        views: float in [0, 1], shape (count, height, width, 3), count a square such as 16.
+        title: Of the figure.
+        captions: One a view, or none.
+    """
+    side = int(np.ceil(np.sqrt(len(views))))
+    changed = int(np.sum([not np.array_equal(view, original) for view in views]))
+    fig = DescribedFigure(
+        title=title,
+        alt_text=f"{title}. Left, the original; right, {len(views)} versions of it in a grid, "
+        f"{changed} of which differ from the original.",
+        figsize=(7.6, 4.9),
+    )
+    left, right = fig.subfigures(1, 2, width_ratios=(1, 1.9))
+    ax = left.add_subplot()
+    _draw_photo(ax, original)
+    ax.set_title("the photo", fontsize=10)
+    right.suptitle(f"{len(views)} times into the model", fontsize=10)
+    for place, view in enumerate(views):
+        ax = right.add_subplot(side, side, place + 1)
+        _draw_photo(ax, view, captions[place] if len(captions) else "")
+    return fig
+
+
+def plot_epochs(epochs: Mapping[str, np.ndarray], *, title: str) -> DescribedFigure:
+    """Shows the same photos as they enter the model at different times, side by side.
+
+    Args:
+        epochs: From a heading to images, float in [0, 1], (count, height, width, 3) each.
+        title: Of the figure.
+    """
+    batches = list(epochs.values())
+    count, side = len(batches[0]), int(np.ceil(np.sqrt(len(batches[0]))))
+    differing = sum(
+        not np.array_equal(first, last) for first, last in zip(batches[0], batches[-1], strict=True)
+    )
+    fig = DescribedFigure(
+        title=title,
+        alt_text=f"{title}. {len(batches)} grids of the same {count} photos ({', '.join(epochs)}); "
+        f"{differing} of {count} look different from the first grid to the last.",
+        figsize=(4.3 * len(batches), 4.6),
+    )
+    parts = np.atleast_1d(fig.subfigures(1, len(batches)))
+    for part, (heading, images) in zip(parts, epochs.items(), strict=True):
+        part.suptitle(heading, fontsize=10)
+        for place, image in enumerate(images):
+            _draw_photo(part.add_subplot(side, side, place + 1), image)
+    return fig
+
+
+def plot_curves(
+    histories: Mapping[str, pd.DataFrame], *, title: str = "Learning curves"
+) -> DescribedFigure:
+    """Plots loss and accuracy by epoch, clean train photos against clean valid photos.
+
+    Args:
+        histories: From a run's name to its history, as `train` returns it.
+        title: Of the figure.
+    """
+    fig = DescribedFigure(title=title, alt_text=_describe_curves(histories), figsize=(9.2, 3.9))
+    panels = (("loss", "binary cross-entropy"), ("binary_accuracy", "share of photos right"))
+    for number, (name, label) in enumerate(panels):
+        ax = fig.add_subplot(1, 2, number + 1)
+        for colour, (run, history) in zip(COLOURS, histories.items(), strict=False):
+            for prefix, split, style in (("clean_", "train", "--"), ("val_", "valid", "-")):
+                ax.plot(
+                    history.index,
+                    history[f"{prefix}{name}"],
+                    style,
+                    color=colour,
+                    label=f"{run}, {split}" if len(histories) > 1 else split,
+                )
+        ax.set_xlabel("epoch")
+        ax.set_title(label, fontsize=10)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        ax.grid(alpha=0.3)
+        ax.spines[["top", "right"]].set_visible(False)
+    handles, labels = ax.get_legend_handles_labels()
+    fig.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    return fig
+
+
+def _describe_curves(histories: Mapping[str, pd.DataFrame]) -> str:
+    parts = ["Loss and accuracy by epoch, measured on clean photos."]
+    for run, history in histories.items():
+        first, last, best = history.iloc[0], history.iloc[-1], history["val_loss"].min()
+        parts.append(
+            f"{run}: over {len(history)} epochs the train loss goes from "
+            f"{first['clean_loss']:.2f} to {last['clean_loss']:.2f}, the valid loss from "
+            f"{first['val_loss']:.2f} to {last['val_loss']:.2f} (lowest {best:.2f}); the last "
+            f"valid accuracy is {last['val_binary_accuracy']:.2f}."
+        )
+    return " ".join(parts)
+
+
+def plot_photo_counts(results: pd.DataFrame, *, title: str) -> DescribedFigure:
+    """Plots the lowest valid loss against the number of train photos.
+
+    Args:
+        results: Columns `train_photos`, `lowest_val_loss` and `dead_head`, a row a run.
+        title: Of the figure.
+    """
+    alive = results[~results["dead_head"]]
+    dead = results[results["dead_head"]]
+    means = alive.groupby("train_photos")["lowest_val_loss"].mean()
+    points = ", ".join(f"{loss:.2f} with {count} photos" for count, loss in means.items())
+    fig = DescribedFigure(
+        title=title,
+        alt_text=f"{title} Mean of the lowest valid loss over living heads: {points}. "
+        f"{len(dead)} of {len(results)} heads died.",
+        figsize=(5.6, 3.7),
+    )
+    ax = fig.add_subplot()
+    ax.plot(means.index, means.values, "-", color=COLOURS[0], label="mean of living heads")
+    for runs, marker, label in ((alive, "o", "one run"), (dead, "x", "one run, head dead")):
+        if len(runs):
+            ax.plot(
+                runs["train_photos"], runs["lowest_val_loss"], marker, color=COLOURS[1], label=label
+            )
+    ax.set_xscale("log", base=2)
+    ticks = sorted(results["train_photos"].unique())
+    ax.set_xticks(ticks, [f"{count:,}" for count in ticks])
+    ax.minorticks_off()
+    ax.set_xlabel("train photos")
+    ax.set_ylabel("lowest valid loss")
+    ax.grid(alpha=0.3)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(frameon=False)
+    return fig

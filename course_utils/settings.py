@@ -1,0 +1,134 @@
+"""Every number a run depends on, and the only place that reads environment variables."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+DRAWN = "drawn"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The numbers of one run.
+
+    Args:
+        profile: `"quick"` or `"full"`.
+        train_photos: How many train photos are used; `None` is all of them.
+        valid_photos: How many valid photos are used; `None` is all of them.
+        drawn_train_photos: How many train vehicles the drawn set has.
+        drawn_valid_photos: How many valid vehicles the drawn set has.
+        views: How many augmented versions of each train photo are stored when
+            training runs on stored features.
+        batch_size: Photos per gradient step.
+        epochs: How often training goes through the train photos.
+        image_size: (height, width) in pixels.
+        seed: The seed that lessons use, as in Kaggle's lesson.
+    """
+
+    profile: str
+    train_photos: int | None
+    valid_photos: int | None
+    drawn_train_photos: int
+    drawn_valid_photos: int
+    views: int
+    batch_size: int
+    epochs: int = 30
+    image_size: tuple[int, int] = (128, 128)
+    seed: int = 31415
+
+
+PROFILES = {
+    # A lesson costs 300 + 200 clean passes and 300 x 3 augmented ones: minutes on a laptop's CPU.
+    "quick": Settings(
+        profile="quick",
+        train_photos=300,
+        valid_photos=200,
+        drawn_train_photos=300,
+        drawn_valid_photos=200,
+        views=3,
+        # Few photos make few steps: smaller batches make more of them in thirty epochs.
+        batch_size=16,
+    ),
+    "full": Settings(
+        profile="full",
+        train_photos=None,
+        valid_photos=None,
+        drawn_train_photos=4000,
+        drawn_valid_photos=2000,
+        views=8,
+        batch_size=64,
+    ),
+}
+
+
+def load_settings(profile: str) -> Settings:
+    """Returns the settings of a profile.
+
+    Args:
+        profile: `"quick"` or `"full"`.
+
+    Raises:
+        ValueError: If there is no such profile.
+    """
+    if profile not in PROFILES:
+        raise ValueError(
+            f"Expected a profile out of {sorted(PROFILES)}, received {profile!r}. Correct the "
+            "notebook's profile, or the environment variable COURSE_PROFILE where it is set."
+        )
+    return PROFILES[profile]
+
+
+def profile_override() -> str | None:
+    """Returns the profile that `COURSE_PROFILE` asks for, or `None`."""
+    return os.environ.get("COURSE_PROFILE") or None
+
+
+def project_dir() -> Path:
+    """Returns the folder of the course: the checkout, or else where Python was started."""
+    checkout = Path(__file__).resolve().parents[1]
+    return checkout if (checkout / "pyproject.toml").is_file() else Path.cwd()
+
+
+def photos_override() -> str | None:
+    """Returns what `COURSE_DATA_DIR` says: a folder, the word `drawn`, or `None`."""
+    return os.environ.get("COURSE_DATA_DIR") or None
+
+
+def data_dir() -> Path:
+    """Returns the folder `data` of the course."""
+    return project_dir() / "data"
+
+
+def cache_dir() -> Path:
+    """Returns the folder that downloads and computed features go to (`COURSE_CACHE_DIR`)."""
+    return Path(os.environ.get("COURSE_CACHE_DIR") or data_dir() / "cache").expanduser()
+
+
+def prepared_dir() -> Path | None:
+    """Returns the read-only folder that is looked at before the cache (`COURSE_PREPARED_DIR`)."""
+    folder = os.environ.get("COURSE_PREPARED_DIR")
+    return Path(folder).expanduser() if folder else None
+
+
+def keras_home() -> Path:
+    """Returns the folder that Keras keeps its downloads in (`KERAS_HOME`)."""
+    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras").expanduser()
+
+
+def find_stored(relative: str | Path) -> Path | None:
+    """Returns where a file or folder of the cache lies already: prepared, cached, or nowhere.
+
+    Args:
+        relative: The path below the cache's folder.
+    """
+    return next(iter(list_stored(relative)), None)
+
+
+def list_stored(relative: str | Path) -> list[Path]:
+    """Returns every place where a file or folder of the cache lies already, prepared first.
+
+    Args:
+        relative: The path below the cache's folder.
+    """
+    folders = [folder for folder in (prepared_dir(), cache_dir()) if folder]
+    return [folder / relative for folder in folders if (folder / relative).exists()]

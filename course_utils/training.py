@@ -1,0 +1,262 @@
+"""Trains a model on splits, the same way to look at on a GPU and on a CPU: `train`."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from course_utils import features, runtime
+from course_utils.data import Photos, Splits
+from course_utils.features import FeatureStore, StoredViews
+from course_utils.model import Parts, is_dead, split_model
+from course_utils.progress import Progress, describe_seconds
+
+runtime.import_tensorflow()
+import keras  # noqa: E402 (TensorFlow is to be quiet first)
+
+METHODS = ("in_model", "stored_features")
+EVALUATION_BATCH = 512  # photos' features at once: 16 MB
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What is trained on which batches; the rest of training is the same for both methods."""
+
+    trainee: keras.Model
+    train: Iterable  # batches, as `fit` takes them
+    evaluated: dict[str, Iterable]  # column prefix → batches
+
+
+def train(
+    model: keras.Model,
+    splits: Splits,
+    *,
+    epochs: int = 30,
+    method: str = "auto",
+    views: int = 8,
+    seed: int = 31415,
+    precision: str = "auto",
+    augmented: bool = False,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Trains the head of a model with a frozen base, and measures like against like.
+
+    Two methods give the same kind of history. `"in_model"` is plain `fit`: every batch goes
+    through augmentation, base and head. `"stored_features"` sends each photo, and `views`
+    augmented versions of it, through the frozen base once and trains the head on what came
+    out; a run cut short goes on from there. Either way it is the model's own layers that
+    learn, so `model.predict(photos)` works afterwards.
+
+    Args:
+        model: A compiled `keras.Sequential` of augmentation, frozen base and head.
+        splits: The photos. The order of an epoch comes from `seed`, not from `splits`.
+        epochs: How often every train photo is used.
+        method: `"in_model"`, `"stored_features"`, or `"auto"`: in the model on a GPU, stored
+            features on a CPU.
+        views: With stored features, how many augmented versions of a photo there are to draw
+            from. Nothing random is one version and a flip alone two, whatever this says.
+        seed: Of the order, and with stored features of the augmentation.
+        precision: `"float32"`, `"bfloat16"`, or `"auto"`: the faster one here, timed once. With
+            `"in_model"` the model's own precision counts.
+        augmented: Whether loss and accuracy are measured on augmented photos as well.
+        progress: Whether to print what is done and show a line with the time left.
+
+    Returns:
+        A DataFrame, one row an epoch (index `epoch`, from 1). `loss` and the metrics by their
+        own names are Keras's running means over the epoch's batches, augmented and while the
+        weights move. Measured when the epoch is over, all with the same weights: `clean_loss`
+        on clean train photos, `val_loss` on clean valid photos, `gap` = `val_loss` -
+        `clean_loss`, and with `augmented` also `augmented_loss` and `val_augmented_loss`; each
+        with its metrics. `dead_head` says whether all hidden units are zero on every clean
+        train photo. `attrs` keeps method, views, precision and seed. An interrupted run
+        returns the epochs it finished.
+
+    Raises:
+        ValueError: If the model is not compiled, has no frozen base, or an argument is
+            unknown.
+    """
+    if not model.compiled:
+        raise ValueError("Expected a compiled model, received one that is not: call compile().")
+    if not isinstance(epochs, int) or epochs < 1:
+        raise ValueError(f"Expected `epochs` to be a whole number from 1, received {epochs!r}.")
+    if method not in (*METHODS, "auto"):
+        raise ValueError(f"Expected `method` out of {METHODS} or 'auto', received {method!r}.")
+    if precision not in (*features.PRECISIONS, "auto"):
+        raise ValueError(
+            f"Expected `precision` out of {features.PRECISIONS} or 'auto', received {precision!r}."
+        )
+    if not model.built:
+        model.build((None, *splits.train.image_size, 3))
+    parts = split_model(model)
+    device = runtime.device()
+    why = "as asked"
+    if method == "auto":
+        method = "in_model" if device == "GPU" else "stored_features"
+        why = "there is a GPU" if device == "GPU" else "no GPU was found"
+    if method == "in_model":
+        precision = model.dtype_policy.name
+        task = _task_in_model(model, parts, splits, seed=seed, augmented=augmented)
+        _say(progress, f"Training the whole model on the {device}, batch by batch ({why}); ", end="")
+        _say(progress, _estimate_in_model(task, epochs))
+    else:
+        _say(progress, f"Training the head on stored features on the {device} ({why}).")
+        task, precision = _task_on_features(
+            model,
+            parts,
+            splits,
+            views=views,
+            seed=seed,
+            precision=precision,
+            augmented=augmented,
+            progress=progress,
+        )
+    history = _fit(task, epochs=epochs, progress=progress)
+    history.attrs.update(method=method, views=views, precision=precision, seed=seed)
+    if len(history) and history["dead_head"].iloc[-1]:
+        _say(
+            progress,
+            "The head is dead: all its hidden units are zero on every clean train photo, so no "
+            "gradient reaches them and the model gives one answer whatever it sees. That is bad "
+            "luck of the initial weights; build the model with another seed and train again.",
+        )
+    return history
+
+
+def _say(shown: bool, text: str, **options) -> None:
+    if shown:
+        print(text, flush=True, **options)
+
+
+def _task_in_model(model, parts: Parts, splits: Splits, *, seed: int, augmented: bool) -> _Task:
+    evaluated = {"clean_": splits.train.unshuffled(), "val_": splits.valid.unshuffled()}
+    if augmented:
+        evaluated["augmented_"] = _AugmentedPhotos(splits.train.unshuffled(), parts.front)
+        evaluated["val_augmented_"] = _AugmentedPhotos(splits.valid.unshuffled(), parts.front)
+    return _Task(model, splits.train.shuffled(seed=seed), evaluated)
+
+
+class _AugmentedPhotos(keras.utils.PyDataset):
+    """Photos that have gone through the front as in training, to be evaluated."""
+
+    def __init__(self, photos: Photos, front):
+        super().__init__()
+        self._photos = photos
+        self._front = [layer for layer in front if features.is_random(layer)]
+
+    def __len__(self) -> int:
+        return len(self._photos)
+
+    def __getitem__(self, batch: int):
+        images, labels = self._photos[batch]
+        for layer in self._front:
+            images = layer(images, training=True)
+        return images, labels
+
+
+def _estimate_in_model(task: _Task, epochs: int) -> str:
+    images, labels = task.train[0]
+    task.trainee.test_on_batch(images, labels)  # builds the graph
+    start = time.perf_counter()
+    task.trainee.test_on_batch(images, labels)
+    seconds = time.perf_counter() - start
+    batches = len(task.train) + sum(map(len, task.evaluated.values()))
+    whole = describe_seconds(seconds * batches * epochs)
+    return f"about {whole}, going by one batch measured."
+
+
+def _task_on_features(
+    model, parts: Parts, splits: Splits, *, views, seed, precision, augmented, progress
+) -> tuple[_Task, str]:
+    drawn = features.list_views(parts.front, views=views, seed=seed)
+    clean = features.clean_view(parts.front)
+    needed = [(splits.valid, clean), (splits.train, clean)]
+    needed += [(splits.train, view) for view in drawn if view.description != clean.description]
+    if augmented:
+        needed += [(splits.valid, view) for view in drawn if view.description != clean.description]
+    store = _choose_store(parts, needed, precision=precision, seed=seed)
+    missing = sum(store.count_missing(photos, view) for photos, view in needed)
+    if missing:
+        speed = store.measure_speed(*needed[-1])
+        _say(
+            progress,
+            f"{missing:,} photos and views go through the frozen base once, in "
+            f"{store.precision}: about {describe_seconds(missing / speed)} at the "
+            f"{speed:.0f} a second measured just now. The results are kept.",
+        )
+    else:
+        _say(progress, f"All features lie ready from an earlier run, in {store.precision}.")
+    with Progress(missing, "Frozen base", shown=progress) as line:
+        for photos, view in needed:
+            store.compute(photos, view, line)
+
+    def batches(photos, chosen, **options):
+        stored = [store.open(photos, view) for view in chosen]
+        return StoredViews(stored, photos.labels, **options).as_dataset()
+
+    evaluated = {
+        "clean_": batches(splits.train, [clean], batch_size=EVALUATION_BATCH),
+        "val_": batches(splits.valid, [clean], batch_size=EVALUATION_BATCH),
+    }
+    if augmented:
+        for prefix, photos in (("augmented_", splits.train), ("val_augmented_", splits.valid)):
+            evaluated[prefix] = batches(photos, drawn, batch_size=EVALUATION_BATCH, seed=seed)
+    train_batches = batches(
+        splits.train, drawn, batch_size=splits.train.batch_size, shuffle=True, seed=seed
+    )
+    return _Task(_build_head(model, parts), train_batches, evaluated), store.precision
+
+
+def _choose_store(parts: Parts, needed, *, precision: str, seed: int) -> FeatureStore:
+    def build(chosen):
+        return FeatureStore(parts.front, parts.base, precision=chosen, seed=seed)
+
+    if precision != "auto":
+        return build(precision)
+    for store in map(build, features.PRECISIONS):
+        if not any(store.count_missing(photos, view) for photos, view in needed):
+            return store
+    return build(features.choose_precision(parts.base))
+
+
+def _build_head(model: keras.Model, parts: Parts) -> keras.Sequential:
+    """Returns the model's own head layers as a model of features, compiled as the model is."""
+    head = keras.Sequential([keras.Input(parts.base.output_shape[1:]), *parts.head])
+    head.compile_from_config(model.get_compile_config())
+    # The optimizer's own moments go with the model, so that a second `train` goes on from here.
+    head.optimizer = model.optimizer
+    return head
+
+
+class _EpochRecord(keras.callbacks.Callback):
+    """At the end of every epoch, measures each evaluated set and keeps a row."""
+
+    def __init__(self, task: _Task, progress: Progress):
+        super().__init__()
+        self._task = task
+        self._progress = progress
+        self.rows: list[dict[str, float]] = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        row = dict(logs or {})
+        for prefix, batches in self._task.evaluated.items():
+            measured = self._task.trainee.evaluate(batches, verbose=0, return_dict=True)
+            row |= {f"{prefix}{name}": value for name, value in measured.items()}
+        row["gap"] = row["val_loss"] - row["clean_loss"]
+        row["dead_head"] = is_dead(self._task.trainee, self._task.evaluated["clean_"])
+        self.rows.append(row)
+        self._progress.advance()
+
+
+def _fit(task: _Task, *, epochs: int, progress: bool) -> pd.DataFrame:
+    with Progress(epochs, "Epochs", shown=progress) as line:
+        record = _EpochRecord(task, line)
+        try:
+            # The batches bring their own order, one permutation an epoch.
+            task.trainee.fit(
+                task.train, epochs=epochs, shuffle=False, verbose=0, callbacks=[record]
+            )
+        except KeyboardInterrupt:
+            print(f"Interrupted after {len(record.rows)} of {epochs} epochs; these are returned.")
+    index = pd.RangeIndex(1, len(record.rows) + 1, name="epoch")
+    return pd.DataFrame(record.rows, index=index)
