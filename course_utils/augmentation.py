@@ -62,10 +62,13 @@ class LayerCall:
     def write(self) -> str:
         """Returns the Python expression that makes the layer, wrapped if it is long."""
         written = [f"{name}={_write_value(value)}" for name, value in self.arguments.items()]
-        line = f"keras.layers.{self.layer}({', '.join(written)})"
+        joined = ", ".join(written)
+        line = f"keras.layers.{self.layer}({joined})"
         if len(line) <= 84:
             return line
-        return f"keras.layers.{self.layer}(\n        " + ",\n        ".join(written) + ",\n    )"
+        if len(joined) > 80:
+            joined = ",\n        ".join(written) + ","
+        return f"keras.layers.{self.layer}(\n        {joined}\n    )"
 
 
 @lru_cache(maxsize=1024)

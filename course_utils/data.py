@@ -220,14 +220,74 @@ def load_car_or_truck(chosen: Settings, *, folder: str | Path | None = None) -> 
             shuffle=split == "train",
             seed=chosen.seed,
         )
-    counts = pd.DataFrame(
+    return Splits(
+        **loaded, class_names=class_names, source=source, counts=_count(loaded, class_names)
+    )
+
+
+def build_splits(
+    train: tuple[np.ndarray, np.ndarray],
+    valid: tuple[np.ndarray, np.ndarray],
+    *,
+    class_names: tuple[str, str],
+    source: str,
+    batch_size: int = 64,
+    seed: int = 31415,
+) -> Splits:
+    """Returns splits of photos that are in memory already, as `draw_vehicles` gives them.
+
+    Args:
+        train: Images, float in [0, 1], shape (count, height, width, 3), and labels, 0 or 1,
+            shape (count, 1).
+        valid: The same for the valid photos.
+        class_names: What the labels 0 and 1 mean.
+        source: A sentence: where the photos come from.
+        batch_size: Photos in a batch.
+        seed: Of the order of the train photos.
+
+    Raises:
+        ValueError: If images or labels have another shape or range.
+    """
+    loaded = {}
+    for split, (images, labels) in zip(SPLITS, (train, valid), strict=True):
+        if images.ndim != 4 or images.shape[-1] != 3 or labels.shape != (len(images), 1):
+            raise ValueError(
+                f"Expected {split} images of shape (count, height, width, 3) and labels of shape "
+                f"(count, 1), received {images.shape} and {labels.shape}. Reshape them."
+            )
+        if not (images.min() >= 0 and images.max() <= 1 and np.isin(labels, (0, 1)).all()):
+            raise ValueError(
+                f"Expected {split} images in [0, 1] and labels 0 or 1, received images from "
+                f"{images.min():g} to {images.max():g} and the labels {np.unique(labels)[:5]}. "
+                "Divide pixels from 0 to 255 by 255."
+            )
+        pixels = np.round(images * 255).astype(np.uint8)
+        loaded[split] = Photos(
+            pixels,
+            labels.astype("float32"),
+            np.array([int(_fingerprint_pixels(image), 16) for image in pixels], np.uint64),
+            [f"{split}/{number:05d}" for number in range(len(pixels))],
+            batch_size=batch_size,
+            shuffle=split == "train",
+            seed=seed,
+        )
+    return Splits(
+        **loaded, class_names=class_names, source=source, counts=_count(loaded, class_names)
+    )
+
+
+def _count(loaded: dict[str, Photos], class_names: tuple[str, str]) -> pd.DataFrame:
+    return pd.DataFrame(
         {
             name: [int(np.sum(loaded[split].labels == label)) for split in SPLITS]
             for label, name in enumerate(class_names)
         },
         index=pd.Index(SPLITS, name="split"),
     )
-    return Splits(loaded["train"], loaded["valid"], class_names, source, counts)
+
+
+def _fingerprint_pixels(image: np.ndarray) -> str:
+    return hashlib.blake2b(image.tobytes(), digest_size=8).hexdigest()
 
 
 def choose_balanced(labels: np.ndarray, count: int, *, seed: int) -> np.ndarray:
@@ -393,8 +453,7 @@ def _decode(files: list[Path], image_size: tuple[int, int], about: Path) -> None
                 unreadable[row] = str(image) or type(image).__name__
                 image = np.zeros((*image_size, 3), np.uint8)
             stream.write(image.tobytes())
-            fingerprint = hashlib.blake2b(image.tobytes(), digest_size=8).hexdigest()
-            keys.append("" if row in unreadable else fingerprint)
+            keys.append("" if row in unreadable else _fingerprint_pixels(image))
         if len(unreadable) > UNREADABLE_SHARE * len(files):
             raise ValueError(
                 f"Expected at most {UNREADABLE_SHARE:.0%} unreadable photos. "

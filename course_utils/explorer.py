@@ -14,6 +14,7 @@ from typing import Any
 import ipywidgets as widgets
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
+from traitlets import Unicode
 
 from course_utils.augmentation import CATALOGUE, Augmentation, LayerCall
 
@@ -24,8 +25,11 @@ BORDER_GRAY = 128  # between the photos: seen on a white page and on a dark one
 FIRST_CONTROLS = ("flip", "rotation", "zoom", "brightness", "contrast")
 EPOCHS = 30
 PICTURE_ENDINGS = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
+# Choices of menus that stand for nothing in particular: ipywidgets shows None as an empty menu.
+ALL = "all"
+NONE = "none"
 FLIP_CHOICES = (
-    ("none", None),
+    ("none", NONE),
     ("left ↔ right", "horizontal"),
     ("up ↕ down", "vertical"),
     ("both", "horizontal_and_vertical"),
@@ -92,6 +96,16 @@ STYLE = """<style>
 .augmentation-explorer .widget-label, .augmentation-explorer .widget-readout {
   color: var(--jp-ui-font-color1, inherit); }
 </style>"""
+
+
+class NamedImage(widgets.Image):
+    """An image whose tooltip is its name for who cannot see it.
+
+    The browser's part of ipywidgets looks for a description before it sets a tooltip, and stops
+    with an error at widgets that have none, as images.
+    """
+
+    description = Unicode("").tag(sync=True)
 
 
 class FolderPhotos:
@@ -302,7 +316,8 @@ class AugmentationExplorer:
         self._quiet = True
         try:
             for name, control in self._sliders.items():
-                control.value = getattr(augmentation, name)
+                value = getattr(augmentation, name)
+                control.value = NONE if value is None else value
         finally:
             self._quiet = False
         self._draw()
@@ -368,7 +383,7 @@ class AugmentationExplorer:
     # What the widget is made of
 
     def _build(self) -> None:
-        self._grid = widgets.Image(format="jpeg")
+        self._grid = NamedImage(format="jpeg")
         self._captions = widgets.HTML().add_class("ax-captions")
         self._buttons = [
             widgets.ToggleButton(description=f"View {number}") for number in range(1, VIEWS + 1)
@@ -379,7 +394,7 @@ class AugmentationExplorer:
             [self._grid, widgets.GridBox(self._buttons).add_class("ax-buttons"), self._captions]
         ).add_class("ax-stack")
 
-        left = widgets.VBox([self._build_navigation(), stack, self._build_dice()])
+        left = widgets.VBox([self._build_choice(), stack, self._build_steps()])
         right = widgets.VBox(self._build_right())
         columns = widgets.Box([left.add_class("ax-left"), right.add_class("ax-right")])
         self._code = widgets.HTML().add_class("ax-text")
@@ -387,26 +402,32 @@ class AugmentationExplorer:
             [widgets.HTML(STYLE), columns.add_class("ax-columns"), self._code]
         ).add_class("augmentation-explorer")
 
-    def _build_navigation(self) -> widgets.Widget:
+    def _build_choice(self) -> widgets.Widget:
+        """Which photos the grid shows."""
         self._mode = widgets.Dropdown(
             options=[("one photo, 16 views", "one"), ("16 photos, a view each", "sixteen")],
             description="Show",
             style={"description_width": "auto"},
+            layout={"flex": "1 1 190px"},
         )
         names, _ = self._tasks[next(iter(self._tasks))]
         self._class = widgets.Dropdown(
-            options=[("all", None), *((name, place) for place, name in enumerate(names))],
+            options=[("all", ALL), *((name, place) for place, name in enumerate(names))],
             description="of class",
             style={"description_width": "auto"},
+            layout={"flex": "0 1 140px"},
         )
-        previous = _button("◀ Previous", lambda _: self._turn(-1))
-        following = _button("Next ▶", lambda _: self._turn(1))
         self._mode.observe(lambda _: self._load(), "value")
         self._class.observe(self._on_class, "value")
-        return widgets.Box([self._mode, self._class, previous, following]).add_class("ax-row")
+        return widgets.Box([self._mode, self._class]).add_class("ax-row")
 
-    def _build_dice(self) -> widgets.Widget:
-        dice = _button("Throw the dice again", lambda _: self._throw(), width="170px")
+    def _build_steps(self) -> widgets.Widget:
+        """From one photo, throw or epoch to the next."""
+        buttons = [
+            _button("◀ Previous", lambda _: self._turn(-1), width="100px"),
+            _button("Next ▶", lambda _: self._turn(1), width="74px"),
+            _button("Throw the dice again", lambda _: self._throw(), width="168px"),
+        ]
         self._tell = widgets.Checkbox(
             description="Say what was drawn", indent=False, layout={"width": "auto"}
         )
@@ -417,15 +438,15 @@ class AugmentationExplorer:
             max=EPOCHS,
             description="Epoch",
             style={"description_width": "auto"},
-            layout={"flex": "1 1 220px"},
+            layout={"flex": "1 1 200px"},
         )
         self._epoch.observe(lambda _: self._draw(), "value")
-        shown = [dice, self._tell] + ([self._epoch] if self._whole else [])
+        shown = [*buttons, self._tell] + ([self._epoch] if self._whole else [])
         return widgets.Box(shown).add_class("ax-row")
 
     def _build_right(self) -> list[widgets.Widget]:
         self._sliders = {name: self._build_slider(name) for name in self._controls}
-        self._ends = widgets.Image(format="jpeg", layout={"width": "100%"})
+        self._ends = NamedImage(format="jpeg", layout={"width": "calc(100% - 4px)"})
         self._ends_words = widgets.HTML().add_class("ax-text")
         self._about = widgets.HTML().add_class("ax-text")
         reset = _button("Back to no augmentation", lambda _: self._reset(), width="auto")
@@ -438,7 +459,7 @@ class AugmentationExplorer:
         _show(rest, False)
         more.observe(lambda change: _show(rest, change["new"]), "value")
         first = [self._sliders[name] for name in FIRST_CONTROLS]
-        changing = widgets.VBox([*pinned, *first, more, rest, self._about, reset])
+        changing = widgets.VBox([*first, more, rest, self._about, reset])
         _show(self._judging, False)
         names, _ = self._tasks[next(iter(self._tasks))]
         question = "Is it still a car?" if "car" in map(str.lower, names) else "Still the label?"
@@ -454,7 +475,7 @@ class AugmentationExplorer:
             self._caption()
 
         self._panel.observe(switch, "value")
-        return [self._panel, changing, self._judging]
+        return [*pinned, self._panel, changing, self._judging]
 
     def _build_slider(self, name: str) -> widgets.Widget:
         entry = CATALOGUE[name]
@@ -462,7 +483,7 @@ class AugmentationExplorer:
         style = {"description_width": "96px"}
         if entry.unit == "choice":
             control = widgets.Dropdown(
-                options=FLIP_CHOICES, value=value, description=entry.title, style=style
+                options=FLIP_CHOICES, value=value or NONE, description=entry.title, style=style
             )
         else:
             readout, unit = READOUTS[entry.unit]
@@ -505,6 +526,7 @@ class AugmentationExplorer:
             return
         # A browser's steps add up to 0.15000000000000002.
         value = round(value, 6) if isinstance(value, float) else value
+        value = None if value == NONE else value
         self._augmentation = replace(self._augmentation, **{name: value})
         self._pinned = name
         self._draw()
@@ -537,7 +559,7 @@ class AugmentationExplorer:
         """Reads the photos that stand at the present place."""
         _, labels = self._tasks[next(iter(self._tasks))]
         chosen = self._class.value
-        order = self._order if chosen is None else self._order[labels[self._order] == chosen]
+        order = self._order if chosen == ALL else self._order[labels[self._order] == chosen]
         offsets = np.arange(VIEWS) if self._mode.value == "sixteen" else np.zeros(VIEWS, int)
         self._positions = order[(self._place + offsets) % len(order)]
         unique, place = np.unique(self._positions, return_inverse=True)
@@ -593,7 +615,7 @@ class AugmentationExplorer:
         elif self._whole and self._panel.value == "judge" and self._mode.value == "sixteen":
             for caption, label in zip(captions, self.labels, strict=True):
                 caption.append(f"label: {label}")
-        if self._tell.value:
+        if self._tell.value and self._verdicts is None:
             for caption, told in zip(captions, self._maker.tell(), strict=True):
                 caption.append(told)
         self._captions.value = "".join(
@@ -751,7 +773,7 @@ def _check_controls(controls: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(controls)
 
 
-def _button(label: str, action: Callable[[Any], None], *, width: str = "110px") -> widgets.Button:
+def _button(label: str, action: Callable[[Any], None], *, width: str) -> widgets.Button:
     button = widgets.Button(description=label, layout={"width": width})
     button.on_click(action)
     return button

@@ -14,6 +14,7 @@ import time
 import uuid
 import zipfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,6 +60,22 @@ def _seed_states(layer: keras.Layer) -> list:
     return [variable for variable in layer.variables if variable.name == "seed_generator_state"]
 
 
+@contextmanager
+def keep_dice(layers: Sequence[keras.Layer]) -> Iterator[list]:
+    """Gives the variables that hold the layers' dice, and puts these back where they were.
+
+    Args:
+        layers: Keras layers, random or not.
+    """
+    states = [state for layer in layers for state in _seed_states(layer)]
+    kept = [state.numpy() for state in states]
+    try:
+        yield states
+    finally:
+        for state, value in zip(states, kept, strict=True):
+            state.assign(value)
+
+
 def list_views(front: Sequence[keras.Layer], *, views: int, seed: int) -> list[View]:
     """Returns the views of the train photos that training draws from, equally likely each.
 
@@ -96,8 +113,9 @@ def _describe(front, flips) -> str:
     steps, outcome = [], iter(flips or ())
     for layer in front:
         if not is_random(layer):
-            weights = [hashlib.sha256(weight.tobytes()).hexdigest()[:12] for weight in
-                       layer.get_weights()]
+            weights = [
+                hashlib.sha256(weight.tobytes()).hexdigest()[:12] for weight in layer.get_weights()
+            ]
             steps.append([type(layer).__name__, _configuration(layer), weights])
         elif flips is None:
             steps.append([type(layer).__name__, _configuration(layer)])
@@ -148,8 +166,9 @@ class StoredFeatures:
         for block in np.unique(places[:, 0]):
             chosen = places[:, 0] == block
             rows = self.blocks[block][places[chosen, 1]]
-            features[chosen] = rows.view(ml_dtypes.bfloat16) if self.precision == "bfloat16" \
-                else rows
+            features[chosen] = (
+                rows.view(ml_dtypes.bfloat16) if self.precision == "bfloat16" else rows
+            )
         return features
 
 
@@ -347,24 +366,19 @@ class FeatureStore:
         if self._forward is None:
             self._base = at_precision(self._base, self.precision)
             self._forward = tensorflow.function(
-                lambda images: tensorflow.cast(
-                    self._base(images, training=False), self.precision
-                ),
+                lambda images: tensorflow.cast(self._base(images, training=False), self.precision),
                 reduce_retracing=True,
             )
-            self._augment = tensorflow.function(self._augment_each, reduce_retracing=True)
+            self._augment = tensorflow.function(
+                self._augment_each, autograph=False, reduce_retracing=True
+            )
         images = tensorflow.convert_to_tensor(photos.read(positions))
-        kept = [state.numpy() for state in self._states]
-        try:
+        with keep_dice(self.front):
             if view.flips is not None:
                 images = self._apply_outcome(images, view.flips)
             else:
                 states = self._draw_states(photos.keys[positions], view.number)
                 images = self._augment(images, states)
-        finally:
-            # The layers' own dice stay where they were, whatever has been computed here.
-            for state, value in zip(self._states, kept, strict=True):
-                state.assign(value)
         return self._forward(images).numpy()
 
     def _apply_outcome(self, images, flips: tuple[bool, ...]):
@@ -397,15 +411,11 @@ class FeatureStore:
     def _draw_states(self, keys: np.ndarray, number: int) -> np.ndarray:
         """Returns the dice of each photo: uint32, shape (photos, random layers, 2)."""
         states = [
-            hashlib.blake2b(
-                f"{key} {number} {self.seed} {layer}".encode(), digest_size=8
-            ).digest()
+            hashlib.blake2b(f"{key} {number} {self.seed} {layer}".encode(), digest_size=8).digest()
             for key in keys.tolist()
             for layer in range(len(self._states))
         ]
-        return np.frombuffer(b"".join(states), dtype="<u4").reshape(
-            len(keys), len(self._states), 2
-        )
+        return np.frombuffer(b"".join(states), dtype="<u4").reshape(len(keys), len(self._states), 2)
 
 
 def _features_path(keys_path: Path) -> Path:
@@ -475,7 +485,7 @@ def choose_precision(base: keras.Model) -> str:
 
 
 def _time_forward(base: keras.Model, precision: str) -> float:
-    forward = tensorflow.function(at_precision(base, precision))
+    forward = tensorflow.function(at_precision(base, precision), autograph=False)
     images = np.zeros((16, *base.input_shape[1:]), "float32")
     forward(images)  # builds the graph
     start = time.perf_counter()

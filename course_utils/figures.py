@@ -216,3 +216,58 @@ def plot_photo_counts(results: pd.DataFrame, *, title: str) -> DescribedFigure:
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(frameon=False)
     return fig
+
+
+def plot_groups(
+    results: Mapping[str, pd.DataFrame], groups: Sequence[str], *, title: str
+) -> DescribedFigure:
+    """Shows each group's accuracy, a row for each result: a dot a run, a large mark the mean.
+
+    Args:
+        results: From what was trained to its runs: a column for each group, and `dead_head`.
+        groups: One to six columns to show.
+        title: Of the figure.
+    """
+    fig = DescribedFigure(
+        title=title,
+        alt_text=_describe_groups(results, groups, title),
+        figsize=(7.6, 1.5 + 0.75 * len(results)),
+    )
+    ax = fig.add_subplot()
+    ax.axvline(0.5, color="0.5", linestyle=":")
+    ax.annotate("chance", (0.5, 1), xycoords=("data", "axes fraction"), ha="center", va="bottom")
+    for row, runs in enumerate(results.values()):
+        alive = runs[~runs["dead_head"]]
+        means = [alive[group].mean() for group in groups]
+        ax.plot((min(means), max(means)), (row, row), color="0.75", linewidth=4, zorder=1)
+        for group, mean, colour, marker in zip(groups, means, COLOURS, "os^Dv*", strict=False):
+            # Runs of equal accuracy lie side by side instead of upon each other.
+            heights = row + 0.22 + 0.05 * alive.groupby(group).cumcount()
+            ax.plot(alive[group], heights, marker, color=colour, alpha=0.45, markersize=4)
+            label = group if row == 0 else None
+            ax.plot(mean, row, marker, color=colour, markersize=10, label=label, linestyle="")
+    dead = [int(runs["dead_head"].sum()) for runs in results.values()]
+    names = [f"{name}\n({count} dead)" if count else name for name, count in zip(results, dead)]
+    ax.set_yticks(range(len(results)), names)
+    ax.set_ylim(len(results) - 0.3, -0.4)
+    low = min((runs.loc[~runs["dead_head"], list(groups)].min().min() for runs in results.values()))
+    ax.set_xlim(min(0.45, low - 0.03), 1)
+    ax.set_xlabel("accuracy on valid photos")
+    ax.grid(axis="x", alpha=0.3)
+    ax.spines[["top", "right", "left"]].set_visible(False)
+    ax.tick_params(left=False)
+    fig.legend(loc="outside lower center", ncols=len(groups), frameon=False)
+    return fig
+
+
+def _describe_groups(results: Mapping[str, pd.DataFrame], groups: Sequence[str], title: str) -> str:
+    parts = [f"{title}. Mean valid accuracy over living heads, chance being 0.50."]
+    for name, runs in results.items():
+        alive = runs[~runs["dead_head"]]
+        means = ", ".join(
+            f"{group} {alive[group].mean():.2f} (runs from {alive[group].min():.2f} to "
+            f"{alive[group].max():.2f})"
+            for group in groups
+        )
+        parts.append(f"{name}: {means}; {len(runs) - len(alive)} of {len(runs)} heads died.")
+    return " ".join(parts)

@@ -71,7 +71,7 @@ def run_lesson(path: Path, *, in_place: bool = False, progress: bool = True) -> 
             kernel_name="python3",
             resources={"metadata": {"path": str(path.parent)}},
             store_widget_state=False,
-            # The kernel listens on this machine only; its note on encryption would alarm for nothing.
+            # The kernel listens on this machine only: no need for its note on encryption.
             extra_arguments=["--IPKernelApp.log_level=ERROR"],
             on_cell_executed=lambda **_: line.advance(),
         )

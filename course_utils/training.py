@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from course_utils import features, runtime
@@ -97,7 +98,9 @@ def train(
     if method == "in_model":
         precision = model.dtype_policy.name
         task = _task_in_model(model, parts, splits, seed=seed, augmented=augmented)
-        _say(progress, f"Training the whole model on the {device}, batch by batch ({why}); ", end="")
+        _say(
+            progress, f"Training the whole model on the {device}, batch by batch ({why}); ", end=""
+        )
         _say(progress, _estimate_in_model(task, epochs))
     else:
         _say(progress, f"Training the head on stored features on the {device} ({why}).")
@@ -131,26 +134,38 @@ def _say(shown: bool, text: str, **options) -> None:
 def _task_in_model(model, parts: Parts, splits: Splits, *, seed: int, augmented: bool) -> _Task:
     evaluated = {"clean_": splits.train.unshuffled(), "val_": splits.valid.unshuffled()}
     if augmented:
-        evaluated["augmented_"] = _AugmentedPhotos(splits.train.unshuffled(), parts.front)
-        evaluated["val_augmented_"] = _AugmentedPhotos(splits.valid.unshuffled(), parts.front)
+        for prefix, photos in (("augmented_", splits.train), ("val_augmented_", splits.valid)):
+            evaluated[prefix] = _AugmentedPhotos(photos.unshuffled(), parts.front, seed=seed)
     return _Task(model, splits.train.shuffled(seed=seed), evaluated)
 
 
 class _AugmentedPhotos(keras.utils.PyDataset):
-    """Photos that have gone through the front as in training, to be evaluated."""
+    """Photos that have gone through the front as in training, to be evaluated.
 
-    def __init__(self, photos: Photos, front):
+    The dice are their own, so that looking does not change the training that is looked at.
+    """
+
+    def __init__(self, photos: Photos, front, *, seed: int):
         super().__init__()
         self._photos = photos
         self._front = [layer for layer in front if features.is_random(layer)]
+        self._seed = seed
+        self._epoch = 0
+
+    def on_epoch_begin(self) -> None:
+        self._epoch += 1
 
     def __len__(self) -> int:
         return len(self._photos)
 
     def __getitem__(self, batch: int):
         images, labels = self._photos[batch]
-        for layer in self._front:
-            images = layer(images, training=True)
+        random = np.random.default_rng([self._seed, self._epoch, batch, 2])
+        with features.keep_dice(self._front) as states:
+            for state in states:
+                state.assign(random.integers(2**32, size=2, dtype=np.uint32))
+            for layer in self._front:
+                images = layer(images, training=True)
         return images, labels
 
 

@@ -70,6 +70,11 @@ def descendants(widget):
         yield from descendants(child)
 
 
+def move(explorer, name, value):
+    """Sets a slider or, for the flip, a menu, in which none is a choice of its own."""
+    slider(explorer, name).value = "none" if value is None else value
+
+
 def slider(explorer, name):
     units = {"percent": "", "degrees": " °", "pixels": " px", "choice": ""}
     return control(explorer, CATALOGUE[name].title + units[CATALOGUE[name].unit])
@@ -86,7 +91,7 @@ def panels(explorer):
 
 def shown_grid(explorer):
     """The pixels that the browser is sent."""
-    images = [w for w in descendants(explorer.widget) if type(w).__name__ == "Image"]
+    images = [w for w in descendants(explorer.widget) if type(w).__name__ == "NamedImage"]
     return np.asarray(Image.open(io.BytesIO(images[0].value)))
 
 
@@ -121,7 +126,7 @@ def test_views_stay_those_of_the_layers_while_sliders_move(splits):
         ("flip", "vertical"),
     ]
     for name, value in moves:
-        slider(explorer, name).value = value
+        move(explorer, name, value)
         assert getattr(explorer.augmentation, name) == value
         expected = views_of(explorer.augmentation, explorer.photos)
         assert np.array_equal(explorer.views, expected), (name, value)
@@ -187,7 +192,7 @@ def test_moving_a_slider_changes_value_pixels_and_code_and_neutral_restores(spli
     assert not np.array_equal(shown_grid(explorer), pixels)
     assert CATALOGUE[name].keras_layer in texts(explorer)
     assert CATALOGUE[name].ignores in texts(explorer)
-    slider(explorer, name).value = CATALOGUE[name].neutral
+    move(explorer, name, CATALOGUE[name].neutral)
     assert explorer.augmentation == Augmentation()
     assert np.array_equal(explorer.views, explorer.photos)
     assert np.array_equal(shown_grid(explorer), pixels)

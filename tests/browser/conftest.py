@@ -67,7 +67,9 @@ class Lab:
         self._set("notification", {"fetchNews": "false", "checkForUpdates": False})
 
     def _set(self, plugin: str, values: dict) -> None:
-        file = self._settings / "@jupyterlab" / "apputils-extension" / f"{plugin}.jupyterlab-settings"
+        file = (
+            self._settings / "@jupyterlab" / "apputils-extension" / f"{plugin}.jupyterlab-settings"
+        )
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(values))
 

@@ -1,0 +1,119 @@
+"""Heads side by side are the heads one by one, and each group's accuracy is its own."""
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from course_utils import groups
+from course_utils.groups import measure_groups
+from course_utils.model import build_classifier
+from course_utils.training import train
+
+OPTIONS = {"epochs": 3, "precision": "float32", "progress": False}
+
+
+def flip():
+    return [keras.layers.RandomFlip("horizontal", seed=1, dtype="float32")]
+
+
+def odd_and_even(splits):
+    return np.where(np.arange(splits.valid.count) % 3 == 0, "third", "rest")
+
+
+@pytest.mark.parametrize("augmentation", [list, flip], ids=["plain", "flip"])
+def test_side_by_side_equals_one_by_one(make_base, make_splits, augmentation):
+    # 64 photos in batches of 24: the last batch is a smaller one.
+    base, splits = make_base(), make_splits(batch_size=24)
+    together = measure_groups(
+        base, splits, odd_and_even(splits), augmentation=augmentation(), seeds=4, **OPTIONS
+    )
+    for seed in range(4):
+        model = build_classifier(base, augmentation(), seed=seed)
+        alone = train(model, splits, seed=seed, method="stored_features", **OPTIONS).iloc[-1]
+        for name in ("clean_loss", "val_loss", "val_binary_accuracy"):
+            assert together.loc[seed, name] == pytest.approx(alone[name], abs=1e-4)
+        assert together.loc[seed, "dead_head"] == alone["dead_head"]
+        answers = model.predict(splits.valid, verbose=0)
+        right = ((answers > 0.5) == (splits.valid.labels > 0.5))[:, 0]
+        for name, share in pd.Series(right).groupby(odd_and_even(splits)).mean().items():
+            assert together.loc[seed, name] == share
+    assert together["clean_loss"].nunique() == 4  # four heads, not one four times
+
+
+def test_columns_follow_the_groups_and_weigh_up_to_the_whole(make_base, make_splits):
+    splits = make_splits()
+    names = odd_and_even(splits)
+    results = measure_groups(make_base(), splits, names, seeds=2, **OPTIONS)
+    assert list(results.columns[:2]) == ["third", "rest"]
+    assert results.index.name == "seed" and list(results.index) == [0, 1]
+    whole = (results["third"] * sum(names == "third") + results["rest"] * sum(names == "rest")) / 32
+    np.testing.assert_allclose(whole, results["val_binary_accuracy"])
+
+
+def test_groups_may_be_a_column_of_a_table_with_an_index_of_its_own(make_base, make_splits):
+    splits = make_splits()
+    names = odd_and_even(splits)
+    table = pd.Series(names, index=np.arange(32)[::-1])
+    options = OPTIONS | {"seeds": 1, "epochs": 1}
+    one, other = (measure_groups(make_base(), splits, each, **options) for each in (names, table))
+    pd.testing.assert_frame_equal(one, other)
+
+
+def test_random_augmentation_uses_as_many_views_as_asked(make_base, make_splits, monkeypatch):
+    passes = []
+    compute = groups.FeatureStore.compute
+
+    def counting(store, photos, view, line):
+        passes.append(store.count_missing(photos, view))
+        compute(store, photos, view, line)
+
+    monkeypatch.setattr(groups.FeatureStore, "compute", counting)
+    splits = make_splits()
+    contrast = keras.layers.RandomContrast((0.5, 0.5), value_range=(0, 1), seed=1, dtype="float32")
+    options = OPTIONS | {"seeds": 2, "epochs": 1, "views": 2}
+    measure_groups(make_base(), splits, odd_and_even(splits), augmentation=[contrast], **options)
+    assert passes == [32, 64, 64, 64]  # valid, train, and train twice more
+    passes.clear()
+    measure_groups(make_base(), splits, odd_and_even(splits), augmentation=flip(), **options)
+    assert passes == [0, 0, 64]  # clean ones lie ready; a flip has one view besides
+
+
+def test_dead_heads_are_told(make_base, make_splits, monkeypatch):
+    def build(base, augmentation, *, seed):
+        model = build_classifier(base, augmentation, seed=seed)
+        if seed == 1:
+            hidden = model.layers[-2]
+            hidden.set_weights([np.zeros(hidden.kernel.shape), np.full(6, -1.0)])
+        return model
+
+    monkeypatch.setattr(groups, "build_classifier", build)
+    splits = make_splits()
+    results = measure_groups(make_base(), splits, odd_and_even(splits), seeds=3, **OPTIONS)
+    assert results["dead_head"].tolist() == [False, True, False]
+    assert results.loc[1, "val_binary_accuracy"] == 0.5
+
+
+def test_the_base_stays_as_it_is(make_base, make_splits):
+    base, splits = make_base(), make_splits()
+    before = base.get_weights()
+    measure_groups(base, splits, odd_and_even(splits), seeds=1, **OPTIONS)
+    assert all(map(np.array_equal, before, base.get_weights()))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"seeds": 0}, "`seeds`"),
+        ({"seeds": 2.0}, "`seeds`"),
+        ({"seeds": True}, "`seeds`"),
+        ({"epochs": 0}, "`epochs`"),
+        ({"groups": ["one"] * 31}, "32 valid photos"),
+        ({"groups": "with"}, "32 valid photos"),
+    ],
+)
+def test_nonsense_is_refused_by_name(make_base, make_splits, changes, said):
+    splits = make_splits()
+    arguments = OPTIONS | {"groups": odd_and_even(splits), "seeds": 1} | changes
+    with pytest.raises(ValueError, match=said):
+        measure_groups(make_base(), splits, **arguments)

@@ -1,0 +1,58 @@
+import json
+
+import pytest
+
+from course_utils import predictions
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_CACHE_DIR", str(tmp_path))
+    return tmp_path
+
+
+def test_a_prediction_is_shown_beside_the_outcome(capsys):
+    predictions.predict("gap", " smaller, because … ")
+    predictions.show_prediction("gap", "0.12")
+    printed = capsys.readouterr().out
+    assert printed == "Kept.\nYou predicted: smaller, because …\nIt turned out: 0.12\n"
+
+
+def test_a_later_prediction_replaces_an_earlier_one_and_leaves_others():
+    predictions.predict("gap", "smaller")
+    predictions.predict("loss", "lower")
+    predictions.predict("gap", "larger")
+    assert predictions.load_predictions() == {"gap": "larger", "loss": "lower"}
+
+
+def test_nothing_written_is_said(capsys):
+    predictions.predict("gap", "")
+    predictions.show_prediction("gap", "0.12")
+    printed = capsys.readouterr().out
+    assert "Nothing written yet" in printed and "(you have written nothing)" in printed
+
+
+def test_an_outcome_without_a_prediction_is_shown(capsys):
+    predictions.show_prediction("never asked", "0.12")
+    assert "(you have written nothing)\nIt turned out: 0.12" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("answer", [None, 3, ["smaller"]])
+def test_a_prediction_that_is_no_text_is_refused(answer):
+    with pytest.raises(TypeError, match="as text in quotes"):
+        predictions.predict("gap", answer)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]", "null", "\x00"])
+def test_a_damaged_file_is_named_and_not_overwritten(cache, content):
+    path = cache / "predictions.json"
+    path.write_text(content)
+    with pytest.raises(ValueError, match=r"predictions\.json"):
+        predictions.predict("gap", "smaller")
+    assert path.read_text() == content
+
+
+def test_letters_of_every_alphabet_are_kept(cache):
+    predictions.predict("gap", "plus petit, 더 작다")
+    kept = json.loads((cache / "predictions.json").read_text(encoding="utf-8"))
+    assert kept == {"gap": "plus petit, 더 작다"}
