@@ -18,6 +18,7 @@ _EXPORTS = {
     "load_car_or_truck": "data",
     "load_vgg16_base": "weights",
     "measure_groups": "groups",
+    "plot_classes": "figures",
     "plot_curves": "figures",
     "plot_epochs": "figures",
     "plot_groups": "figures",

@@ -90,6 +90,7 @@ STYLE = """<style>
   background: var(--jp-layout-color2, rgba(128, 128, 128, 0.15));
   border: 1px solid var(--jp-border-color1, rgba(128, 128, 128, 0.5)); }
 .augmentation-explorer .ax-text pre:focus-visible { outline: 2px solid #1a56b0; }
+.augmentation-explorer .widget-toggle-buttons { margin-top: 6px; }
 .augmentation-explorer .ax-pinned { display: grid; grid-template-columns: repeat(3, 1fr);
   gap: 0 4px; text-align: center; font-size: 12px; }
 .augmentation-explorer .widget-dropdown, .augmentation-explorer .widget-hslider { width: auto; }
@@ -255,7 +256,9 @@ class AugmentationExplorer:
     """Sliders over a grid of sixteen augmented photos.
 
     Show it as the last line of a cell. What the sliders say is `explorer.augmentation`, for the
-    next cell to train with.
+    next cell to train with. It is tested in JupyterLab and Notebook 7; VS Code and Colab, which
+    show ordinary ipywidgets, are untested. Notebook 7 keeps the arrow keys for itself: there
+    Page Up, Page Down, Home and End move a slider.
 
     Args:
         splits: What `load_car_or_truck` returns, of which the train photos are shown; or the
@@ -299,7 +302,8 @@ class AugmentationExplorer:
         self._order = np.random.default_rng(seed).permutation(self._photos.count)
         self._place = 0
         self._maker = ViewMaker()
-        self._pinned = self._controls[-1] if len(self._controls) == 1 else None
+        active = (name for name in self._augmentation.active if name in self._controls)
+        self._pinned = next(active, self._controls[0])
         self._verdicts: list[Verdict] | None = None
         self._quiet = False
         self._build()
@@ -317,7 +321,11 @@ class AugmentationExplorer:
         try:
             for name, control in self._sliders.items():
                 value = getattr(augmentation, name)
-                control.value = NONE if value is None else value
+                # In one message, so that a browser never rounds an old value to a new step.
+                with control.hold_sync():
+                    if CATALOGUE[name].unit != "choice":
+                        control.step = _find_step(value, CATALOGUE[name].step)
+                    control.value = NONE if value is None else value
         finally:
             self._quiet = False
         self._draw()
@@ -449,7 +457,7 @@ class AugmentationExplorer:
         self._ends = NamedImage(format="jpeg", layout={"width": "calc(100% - 4px)"})
         self._ends_words = widgets.HTML().add_class("ax-text")
         self._about = widgets.HTML().add_class("ax-text")
-        reset = _button("Back to no augmentation", lambda _: self._reset(), width="auto")
+        reset = _button("Back to no augmentation", self._reset, width="auto")
         pinned = [self._ends, self._ends_words]
         self._build_judging()
         if not self._whole:
@@ -491,7 +499,7 @@ class AugmentationExplorer:
                 value=value,
                 min=0.0,
                 max=entry.maximum,
-                step=entry.step,
+                step=_find_step(value, entry.step),
                 readout_format=readout,
                 description=entry.title + unit,
                 style=style,
@@ -506,8 +514,8 @@ class AugmentationExplorer:
         )
         self._task.observe(self._on_task, "value")
         self._instruction = widgets.HTML().add_class("ax-text")
-        self._ask = _button("Now ask the classifier", lambda _: self._judge(), width="auto")
-        clear = _button("Clear my marks", lambda _: self._clear(), width="auto")
+        self._ask = _button("Ask the classifier", lambda _: self._judge(), width="auto")
+        clear = _button("Clear marks", lambda _: self._clear(), width="auto")
         self._outcome = widgets.HTML().add_class("ax-text")
         self._judging = widgets.VBox(
             [
@@ -527,6 +535,8 @@ class AugmentationExplorer:
         # A browser's steps add up to 0.15000000000000002.
         value = round(value, 6) if isinstance(value, float) else value
         value = None if value == NONE else value
+        if value == getattr(self._augmentation, name):
+            return
         self._augmentation = replace(self._augmentation, **{name: value})
         self._pinned = name
         self._draw()
@@ -539,8 +549,7 @@ class AugmentationExplorer:
         self._seed += 1
         self._draw()
 
-    def _reset(self) -> None:
-        self._pinned = None if self._whole else self._pinned
+    def _reset(self, _: Any) -> None:
         self.augmentation = Augmentation()
 
     def _on_class(self, change: dict) -> None:
@@ -582,25 +591,18 @@ class AugmentationExplorer:
         self._grid.tooltip = self._alternative()
 
     def _draw_ends(self) -> None:
-        image = self._images[0]
-        if self._pinned is None:
-            shown, words = image[None], ["the photo itself"]
-            about = "Move a slider: its two ends appear beside the photo."
-        else:
-            entry = CATALOGUE[self._pinned]
-            ends, told = self._augmentation.show_ends(self._pinned, image)
-            shown, words = np.concatenate([image[None], ends]), ["the photo itself", *told]
-            about = (
-                f"<b>{entry.title}</b> teaches the model to ignore {entry.ignores}. "
-                f"It breaks a label {entry.breaks}."
-            )
-        blank = np.ones((3 - len(shown), *image.shape), "float32") * BORDER_GRAY / 255
-        strip = _tile(np.concatenate([shown, blank]), columns=3)
+        image, entry = self._images[0], CATALOGUE[self._pinned]
+        ends, told = self._augmentation.show_ends(self._pinned, image)
+        words = ["the photo itself", *told]
+        strip = _tile(np.concatenate([image[None], ends]), columns=3)
         self._ends.value = _encode(_size(strip, columns=3), "JPEG", quality=90)
         self._ends.tooltip = "; ".join(words)
         cells = "".join(f"<span>{html.escape(word)}</span>" for word in words)
         self._ends_words.value = f'<div class="ax-pinned">{cells}</div>'
-        self._about.value = f"<p>{about}</p>"
+        self._about.value = (
+            f"<p><b>{entry.title}</b> teaches the model to ignore {entry.ignores}. "
+            f"It breaks a label {entry.breaks}.</p>"
+        )
 
     # Is it still a car?
 
@@ -771,6 +773,15 @@ def _check_controls(controls: Sequence[str] | None) -> tuple[str, ...]:
             'Pass a tuple of names, such as ("contrast",).'
         )
     return tuple(controls)
+
+
+def _find_step(value: float, step: float) -> float:
+    """Returns a slider's step that `value` is a multiple of: a browser rounds to the next step,
+    and sends back what it rounded."""
+    for parts in (1, 5, 50, 500):
+        if abs(value / step * parts - round(value / step * parts)) < 1e-6:
+            return step / parts
+    return 1e-6
 
 
 def _button(label: str, action: Callable[[Any], None], *, width: str) -> widgets.Button:

@@ -218,6 +218,50 @@ def plot_photo_counts(results: pd.DataFrame, *, title: str) -> DescribedFigure:
     return fig
 
 
+def plot_classes(
+    images: np.ndarray,
+    labels: np.ndarray,
+    class_names: Sequence[str],
+    *,
+    columns: int = 12,
+    title: str = "Photos by class",
+) -> DescribedFigure:
+    """Shows photos class by class, closely side by side: a class at a glance.
+
+    Args:
+        images: float in [0, 1], shape (count, height, width, 3).
+        labels: 0 or 1, shape (count, 1).
+        class_names: What the labels mean.
+        columns: Photos in a row; a class's last row may be shorter.
+        title: Of the figure.
+    """
+    classes = {
+        name: images[labels[:, 0] == label]
+        for label, name in enumerate(class_names)
+        if np.any(labels == label)
+    }
+    rows = [-(-len(photos) // columns) for photos in classes.values()]
+    counts = " and ".join(f"{len(photos)} of class {name}" for name, photos in classes.items())
+    fig = DescribedFigure(
+        title=title,
+        alt_text=f"{title}: {counts}, in rows of up to {columns}.",
+        figsize=(0.3 + 0.72 * columns, 0.72 * sum(rows) + 0.2),
+    )
+    axes = fig.subplots(len(classes), 1, squeeze=False, height_ratios=rows)[:, 0]
+    for ax, height, (name, photos) in zip(axes, rows, classes.items(), strict=True):
+        tiles = np.ones((height * columns, *images.shape[1:]))
+        tiles[: len(photos)] = photos
+        lines = [
+            np.hstack(tiles[start : start + columns]) for start in range(0, len(tiles), columns)
+        ]
+        ax.imshow(np.vstack(lines).clip(0, 1))
+        ax.set_xticks([])
+        ax.set_yticks([])
+        ax.spines[:].set_visible(False)
+        ax.set_ylabel(name)
+    return fig
+
+
 def plot_groups(
     results: Mapping[str, pd.DataFrame], groups: Sequence[str], *, title: str
 ) -> DescribedFigure:
@@ -236,22 +280,22 @@ def plot_groups(
     ax = fig.add_subplot()
     ax.axvline(0.5, color="0.5", linestyle=":")
     ax.annotate("chance", (0.5, 1), xycoords=("data", "axes fraction"), ha="center", va="bottom")
-    for row, runs in enumerate(results.values()):
+    names = []
+    for row, (name, runs) in enumerate(results.items()):
         alive = runs[~runs["dead_head"]]
+        dead = len(runs) - len(alive)
+        names.append(f"{name}\n({dead} dead)" if dead else name)
         means = [alive[group].mean() for group in groups]
         ax.plot((min(means), max(means)), (row, row), color="0.75", linewidth=4, zorder=1)
-        for group, mean, colour, marker in zip(groups, means, COLOURS, "os^Dv*", strict=False):
-            # Runs of equal accuracy lie side by side instead of upon each other.
-            heights = row + 0.22 + 0.05 * alive.groupby(group).cumcount()
-            ax.plot(alive[group], heights, marker, color=colour, alpha=0.45, markersize=4)
-            label = group if row == 0 else None
-            ax.plot(mean, row, marker, color=colour, markersize=10, label=label, linestyle="")
-    dead = [int(runs["dead_head"].sum()) for runs in results.values()]
-    names = [f"{name}\n({count} dead)" if count else name for name, count in zip(results, dead)]
+        for number, (group, mean) in enumerate(zip(groups, means, strict=True)):
+            look = {"color": COLOURS[number], "marker": "os^Dv*"[number], "linestyle": ""}
+            # Dots keep to their side of the line; runs of equal accuracy stack up.
+            away = (1 if number % 2 else -1) * (0.2 + 0.05 * alive.groupby(group).cumcount())
+            ax.plot(alive[group], row + away, markersize=4, alpha=0.45, **look)
+            ax.plot(mean, row, markersize=10, label="" if row else group, **look)
     ax.set_yticks(range(len(results)), names)
-    ax.set_ylim(len(results) - 0.3, -0.4)
-    low = min((runs.loc[~runs["dead_head"], list(groups)].min().min() for runs in results.values()))
-    ax.set_xlim(min(0.45, low - 0.03), 1)
+    ax.set_ylim(len(results) - 0.3, -0.7)
+    ax.set_xlim(min(0.45, ax.get_xlim()[0]), 1)
     ax.set_xlabel("accuracy on valid photos")
     ax.grid(axis="x", alpha=0.3)
     ax.spines[["top", "right", "left"]].set_visible(False)

@@ -171,7 +171,8 @@ def _answer(heads: keras.Model, stored: StoredFeatures, count: int):
     for start in range(0, stored.count, EVALUATION_BATCH):
         read = stored.read(np.arange(start, min(start + EVALUATION_BATCH, stored.count)))
         repeated = np.repeat(read.reshape(len(read), 1, -1), count, axis=1)
-        hidden, probabilities = inside.predict_on_batch(repeated)
+        # Called, not predicted: `predict` would trace a graph anew for each set of heads.
+        hidden, probabilities = map(keras.ops.convert_to_numpy, inside(repeated, training=False))
         answers.append(probabilities[:, :, 0])
         alive |= hidden.any(axis=(0, 2))
     return np.concatenate(answers), alive

@@ -143,7 +143,7 @@ def test_neutral_settings_give_no_layer():
 
 
 @given(augmentations(), st.integers(1, 3), st.sampled_from([(16, 12), (9, 9), (7, 20)]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_views_keep_shape_type_and_range_and_follow_the_seed(augmentation, count, size):
     images = random_photos(count, *size)
     views = apply(augmentation.layers(SEED), images)
