@@ -4,9 +4,9 @@ Run it with `python benchmarks/vehicles_evidence.py`. It sends some thousand pic
 the base once (minutes to a quarter of an hour on a CPU; the features are kept in the cache) and
 then trains twenty heads for each line that it prints.
 
-All intervals are paired Student-t intervals over seeds: the same photos, another start and
-another order. They do not cover other photos; the valid photos' own share of chance is printed
-beside.
+All intervals are Student-t intervals over seeds, paired where two policies are compared: the same
+photos in the same order, another start. They do not cover other photos; how far so few valid
+photos alone may lead astray is printed beside.
 """
 
 import argparse
@@ -82,8 +82,8 @@ def main() -> None:
     parser.add_argument("--train", type=int, default=600, help="train pictures")
     parser.add_argument("--valid", type=int, default=400, help="valid pictures")
     parser.add_argument("--seeds", type=int, default=20, help="heads for each line")
-    parser.add_argument("--views", type=int, default=4, help="stored views where dice decide")
-    parser.add_argument("--batch-size", type=int, default=16)
+    parser.add_argument("--views", type=int, default=2, help="stored views where dice decide")
+    parser.add_argument("--batch-size", type=int, default=64)
     chosen = parser.parse_args()
 
     base = cu.load_vgg16_base()

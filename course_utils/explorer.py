@@ -386,7 +386,8 @@ class AugmentationExplorer:
         pen = ImageDraw.Draw(sheet)
         for number, line in enumerate(lines):
             pen.text((6, grid.height + 5 + 18 * number), line, fill="black", font=font)
-        return _encode(sheet, "PNG", optimize=True)
+        # A palette of 256 colours takes a third of the space, which a notebook keeps for ever.
+        return _encode(sheet.quantize(), "PNG", optimize=True)
 
     # What the widget is made of
 

@@ -313,5 +313,6 @@ def _describe_groups(results: Mapping[str, pd.DataFrame], groups: Sequence[str],
             f"{alive[group].max():.2f})"
             for group in groups
         )
+        means = means if len(alive) else "no living head"
         parts.append(f"{name}: {means}; {len(runs) - len(alive)} of {len(runs)} heads died.")
     return " ".join(parts)

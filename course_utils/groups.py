@@ -9,12 +9,12 @@ from course_utils import features, runtime
 from course_utils.data import Splits
 from course_utils.features import FeatureStore, StoredFeatures, StoredViews
 from course_utils.model import Parts, build_classifier, split_model
-from course_utils.progress import Progress, describe_seconds
+from course_utils.progress import Progress
 
 runtime.import_tensorflow()
 import keras  # noqa: E402 (TensorFlow is to be quiet first)
 
-EVALUATION_BATCH = 64  # photos at once; each is repeated for every head
+EVALUATION_BATCH = 512  # photos' features at once: 16 MB
 SMALLEST = 1e-7  # Keras's own limit to what a probability may be in the cross-entropy
 
 
@@ -33,9 +33,9 @@ def measure_groups(
 ) -> pd.DataFrame:
     """Trains the lesson's head from several starts and takes its valid accuracy apart by group.
 
-    Run number k is what `train(build_classifier(base, augmentation, seed=k), splits, seed=k)`
-    gives on stored features, but for the dice of the augmentation, which all runs share. The
-    heads train side by side as one Keras model, which costs little more than one of them.
+    Run number k is what `train(build_classifier(base, augmentation, seed=k), splits, seed=seed)`
+    gives on stored features: the runs start from other heads and share all else. They train side
+    by side as one Keras model, which costs little more than one of them.
 
     Args:
         base: A frozen model from images to features, as `load_vgg16_base` gives.
@@ -46,7 +46,7 @@ def measure_groups(
         epochs: How often every train photo is used.
         views: How many augmented versions of a train photo there are to draw from. Nothing
             random is one version and a flip alone two, whatever this says.
-        seed: Of the dice of the augmentation.
+        seed: Of the order of the photos and the dice of the augmentation.
         precision: `"float32"`, `"bfloat16"`, or `"auto"`: the faster one here.
         progress: Whether to say what is computed and show how far it is.
 
@@ -74,24 +74,21 @@ def measure_groups(
         parts, splits, views=views, seed=seed, precision=precision, progress=progress
     )
     heads = _build_heads([split_model(model).head for model in models], clean.shape)
-    runs = [
-        StoredViews(
-            train_views,
-            splits.train.labels,
-            batch_size=splits.train.batch_size,
-            shuffle=True,
-            seed=number,
-        )
-        for number in range(seeds)
-    ]
+    batches = StoredViews(
+        train_views,
+        splits.train.labels,
+        batch_size=splits.train.batch_size,
+        shuffle=True,
+        seed=seed,
+    )
     with Progress(epochs, "Epochs", shown=progress) as line:
-        for epoch in range(epochs):
-            for batches in zip(*(run.read_epoch(epoch) for run in runs), strict=True):
-                inputs, labels = (np.stack(each, axis=1) for each in zip(*batches, strict=True))
-                heads.train_on_batch(inputs.reshape(*inputs.shape[:2], -1), labels)
-            line.advance()
-    train_answers, alive = _answer(heads, clean, seeds)
-    answers, _ = _answer(heads, valid, seeds)
+        advance = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: line.advance())
+        # The batches bring their own order, one permutation an epoch.
+        heads.fit(
+            batches.as_dataset(), epochs=epochs, shuffle=False, verbose=0, callbacks=[advance]
+        )
+    train_answers, alive = _answer(heads, clean)
+    answers, _ = _answer(heads, valid)
     right = (answers > 0.5) == (splits.valid.labels > 0.5)
     columns = {name: right[names == name].mean(axis=0) for name in dict.fromkeys(names)}
     columns |= {
@@ -116,10 +113,9 @@ def _open_features(
     store = FeatureStore(parts.front, parts.base, precision=precision, seed=seed)
     missing = sum(store.count_missing(photos, view) for photos, view in needed)
     if progress and missing:
-        seconds = missing / store.measure_speed(*needed[-1])
         print(
-            f"{missing:,} photos and views go through the frozen base once: about "
-            f"{describe_seconds(seconds)}. The results are kept.",
+            f"{missing:,} photos and views go through the frozen base once, in {precision}. "
+            "The results are kept.",
             flush=True,
         )
     with Progress(missing, "Frozen base", shown=progress) as line:
@@ -137,45 +133,55 @@ def _build_heads(heads: Sequence[Sequence[keras.Layer]], shape: tuple[int, ...])
         shape: Of one photo's features.
 
     Returns:
-        A model from flat features, (batch, heads, features), to probabilities,
-        (batch, heads, 1). Its loss is the sum of the heads' losses, so that each head moves as
-        it would alone.
+        A model from features to probabilities, (batch, heads). Its loss is the sum of the
+        heads' losses, so that each head moves as it would alone.
     """
     count, hidden = len(heads), heads[0][-2].units
     side_by_side = keras.Sequential(
         [
-            keras.Input((count, int(np.prod(shape)))),
+            keras.Input(shape),
+            keras.layers.Flatten(),
+            # All hidden units of all heads in one layer: head after head, six by six.
+            keras.layers.Dense(count * hidden, activation="relu"),
+            keras.layers.Reshape((count, hidden)),
             keras.layers.EinsumDense(
-                "bsf,sfh->bsh", output_shape=(count, hidden), bias_axes="sh", activation="relu"
-            ),
-            keras.layers.EinsumDense(
-                "bsh,sho->bso", output_shape=(count, 1), bias_axes="so", activation="sigmoid"
+                "bsh,sh->bs", output_shape=(count,), bias_axes="s", activation="sigmoid"
             ),
         ]
     )
-    weights = [[array for layer in head[-2:] for array in layer.get_weights()] for head in heads]
-    side_by_side.set_weights([np.stack(arrays) for arrays in zip(*weights, strict=True)])
+    kernels, biases, outputs, output_biases = zip(
+        *([array for layer in head[-2:] for array in layer.get_weights()] for head in heads),
+        strict=True,
+    )
+    side_by_side.set_weights(
+        [
+            np.hstack(kernels),
+            np.hstack(biases),
+            np.hstack(outputs).T,
+            np.hstack(output_biases),
+        ]
+    )
 
     def summed_loss(labels, answers):
-        return count * keras.losses.binary_crossentropy(labels, answers)
+        repeated = keras.ops.broadcast_to(labels, keras.ops.shape(answers))
+        return count * keras.losses.binary_crossentropy(repeated, answers)
 
     # XLA gains nothing here and compiles anew for the last, smaller batch.
     side_by_side.compile(optimizer="adam", loss=summed_loss, jit_compile=False)
     return side_by_side
 
 
-def _answer(heads: keras.Model, stored: StoredFeatures, count: int):
+def _answer(heads: keras.Model, stored: StoredFeatures):
     """Returns every head's probabilities, (photos, heads), and which heads are alive."""
-    inside = keras.Model(heads.inputs, [layer.output for layer in heads.layers])
-    answers, alive = [], np.zeros(count, dtype=bool)
+    inside = keras.Model(heads.inputs[0], [heads.layers[-2].output, heads.outputs[0]])
+    answers, alive = [], []
     for start in range(0, stored.count, EVALUATION_BATCH):
         read = stored.read(np.arange(start, min(start + EVALUATION_BATCH, stored.count)))
-        repeated = np.repeat(read.reshape(len(read), 1, -1), count, axis=1)
         # Called, not predicted: `predict` would trace a graph anew for each set of heads.
-        hidden, probabilities = map(keras.ops.convert_to_numpy, inside(repeated, training=False))
-        answers.append(probabilities[:, :, 0])
-        alive |= hidden.any(axis=(0, 2))
-    return np.concatenate(answers), alive
+        hidden, probabilities = map(keras.ops.convert_to_numpy, inside(read, training=False))
+        answers.append(probabilities)
+        alive.append(hidden.any(axis=(0, 2)))
+    return np.concatenate(answers), np.any(alive, axis=0)
 
 
 def _measure_loss(answers: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -8,6 +8,14 @@ from course_utils import settings
 from course_utils.files import write_whole
 from course_utils.progress import Progress
 
+# nbconvert's own page says of every picture that it has no description; ours carry one.
+PAGE = """{%- extends 'lab/index.html.j2' -%}
+{%- block data_png scoped -%}
+<div class="jp-RenderedImage jp-OutputArea-output" tabindex="0">
+<img alt="{{ output | get_metadata('alt', 'image/png') | escape_html }}"
+src="data:image/png;base64,{{ output.data['image/png'] }}">
+</div>
+{%- endblock -%}"""
 CELL_LIMIT = 4 * 3600  # seconds; the full profile computes for hours on a CPU
 
 
@@ -100,10 +108,10 @@ def _write_notebook(notebook, path: Path) -> Path:
 
 
 def to_html(notebook) -> str:
-    """Returns an executed notebook as one page, pictures included."""
+    """Returns an executed notebook as one page, pictures and their alt texts included."""
     from nbconvert import HTMLExporter
 
-    page, _ = HTMLExporter(embed_images=True).from_notebook_node(notebook)
+    page, _ = HTMLExporter(raw_template=PAGE).from_notebook_node(notebook)
     return page
 
 
