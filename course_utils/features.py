@@ -23,7 +23,7 @@ import numpy as np
 from course_utils import runtime, settings
 from course_utils.data import Photos, epoch_order
 from course_utils.files import write_whole
-from course_utils.progress import Progress
+from course_utils.progress import Progress, describe_seconds
 
 tensorflow = runtime.import_tensorflow()
 import keras  # noqa: E402 (TensorFlow is to be quiet first)
@@ -416,6 +416,60 @@ class FeatureStore:
             for layer in range(len(self._states))
         ]
         return np.frombuffer(b"".join(states), dtype="<u4").reshape(len(keys), len(self._states), 2)
+
+
+def prepare_features(
+    front: Sequence[keras.Layer],
+    base: keras.Model,
+    needed: Sequence[tuple[Photos, Sequence[View]]],
+    *,
+    precision: str = "auto",
+    seed: int,
+    progress: bool = True,
+) -> FeatureStore:
+    """Computes whatever features are missing, says how long it will take, and returns the store.
+
+    Args:
+        front: The model's layers before the base.
+        base: The frozen base.
+        needed: Photos, and the views of them that are wanted.
+        precision: `"float32"`, `"bfloat16"`, or `"auto"`: the one that all features lie ready
+            in, or else the faster one here.
+        seed: Of the dice.
+        progress: Whether to print what is done and show a line with the time left.
+    """
+    # A view that does nothing is the clean one; each is computed once.
+    wanted = {
+        (number, view.description): (photos, view)
+        for number, (photos, views) in enumerate(needed)
+        for view in views
+    }.values()
+
+    def build(chosen):
+        return FeatureStore(front, base, precision=chosen, seed=seed)
+
+    def count_missing(store):
+        return sum(store.count_missing(photos, view) for photos, view in wanted)
+
+    if precision == "auto":
+        ready = (each for each in PRECISIONS if not count_missing(build(each)))
+        precision = next(ready, None) or choose_precision(base)
+    store = build(precision)
+    missing = count_missing(store)
+    if progress and missing:
+        speed = store.measure_speed(*list(wanted)[-1])
+        print(
+            f"{missing:,} photos and views go through the frozen base once, in {precision}: about "
+            f"{describe_seconds(missing / speed)} at the {speed:.0f} a second measured just now. "
+            "The results are kept.",
+            flush=True,
+        )
+    elif progress:
+        print(f"All features lie ready from an earlier run, in {precision}.", flush=True)
+    with Progress(missing, "Frozen base", shown=progress) as line:
+        for photos, view in wanted:
+            store.compute(photos, view, line)
+    return store
 
 
 def _features_path(keys_path: Path) -> Path:

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -284,7 +285,7 @@ def plot_groups(
     for row, (name, runs) in enumerate(results.items()):
         alive = runs[~runs["dead_head"]]
         dead = len(runs) - len(alive)
-        names.append(f"{name}\n({dead} dead)" if dead else name)
+        names.append(textwrap.fill(name, 18) + (f"\n({dead} dead)" if dead else ""))
         means = [alive[group].mean() for group in groups]
         ax.plot((min(means), max(means)), (row, row), color="0.75", linewidth=4, zorder=1)
         for number, (group, mean) in enumerate(zip(groups, means, strict=True)):
@@ -305,7 +306,8 @@ def plot_groups(
 
 
 def _describe_groups(results: Mapping[str, pd.DataFrame], groups: Sequence[str], title: str) -> str:
-    parts = [f"{title}. Mean valid accuracy over living heads, chance being 0.50."]
+    end = "" if title.endswith(("?", ".", "!")) else "."
+    parts = [f"{title}{end} Mean valid accuracy over living heads, chance being 0.50."]
     for name, runs in results.items():
         alive = runs[~runs["dead_head"]]
         means = ", ".join(

@@ -7,7 +7,7 @@ import pandas as pd
 
 from course_utils import features, runtime
 from course_utils.data import Splits
-from course_utils.features import FeatureStore, StoredFeatures, StoredViews
+from course_utils.features import StoredFeatures, StoredViews
 from course_utils.model import Parts, build_classifier, split_model
 from course_utils.progress import Progress
 
@@ -106,21 +106,10 @@ def _open_features(
     """Returns features of the train photos in every view, and clean ones of train and valid."""
     drawn = features.list_views(parts.front, views=views, seed=seed)
     clean = features.clean_view(parts.front)
-    needed = [(splits.valid, clean), (splits.train, clean)]
-    needed += [(splits.train, view) for view in drawn if view.description != clean.description]
-    if precision == "auto":
-        precision = features.choose_precision(parts.base)
-    store = FeatureStore(parts.front, parts.base, precision=precision, seed=seed)
-    missing = sum(store.count_missing(photos, view) for photos, view in needed)
-    if progress and missing:
-        print(
-            f"{missing:,} photos and views go through the frozen base once, in {precision}. "
-            "The results are kept.",
-            flush=True,
-        )
-    with Progress(missing, "Frozen base", shown=progress) as line:
-        for photos, view in needed:
-            store.compute(photos, view, line)
+    needed = [(splits.valid, [clean]), (splits.train, [clean, *drawn])]
+    store = features.prepare_features(
+        parts.front, parts.base, needed, precision=precision, seed=seed, progress=progress
+    )
     opened = [store.open(splits.train, view) for view in drawn]
     return opened, store.open(splits.train, clean), store.open(splits.valid, clean)
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from course_utils import features, runtime
 from course_utils.data import Photos, Splits
-from course_utils.features import FeatureStore, StoredViews
+from course_utils.features import StoredViews
 from course_utils.model import Parts, is_dead, split_model
 from course_utils.progress import Progress, describe_seconds
 
@@ -185,25 +185,13 @@ def _task_on_features(
 ) -> tuple[_Task, str]:
     drawn = features.list_views(parts.front, views=views, seed=seed)
     clean = features.clean_view(parts.front)
-    needed = [(splits.valid, clean), (splits.train, clean)]
-    needed += [(splits.train, view) for view in drawn if view.description != clean.description]
-    if augmented:
-        needed += [(splits.valid, view) for view in drawn if view.description != clean.description]
-    store = _choose_store(parts, needed, precision=precision, seed=seed)
-    missing = sum(store.count_missing(photos, view) for photos, view in needed)
-    if missing:
-        speed = store.measure_speed(*needed[-1])
-        _say(
-            progress,
-            f"{missing:,} photos and views go through the frozen base once, in "
-            f"{store.precision}: about {describe_seconds(missing / speed)} at the "
-            f"{speed:.0f} a second measured just now. The results are kept.",
-        )
-    else:
-        _say(progress, f"All features lie ready from an earlier run, in {store.precision}.")
-    with Progress(missing, "Frozen base", shown=progress) as line:
-        for photos, view in needed:
-            store.compute(photos, view, line)
+    needed = [
+        (splits.valid, [clean, *(drawn if augmented else ())]),
+        (splits.train, [clean, *drawn]),
+    ]
+    store = features.prepare_features(
+        parts.front, parts.base, needed, precision=precision, seed=seed, progress=progress
+    )
 
     def batches(photos, chosen, **options):
         stored = [store.open(photos, view) for view in chosen]
@@ -220,18 +208,6 @@ def _task_on_features(
         splits.train, drawn, batch_size=splits.train.batch_size, shuffle=True, seed=seed
     )
     return _Task(_build_head(model, parts), train_batches, evaluated), store.precision
-
-
-def _choose_store(parts: Parts, needed, *, precision: str, seed: int) -> FeatureStore:
-    def build(chosen):
-        return FeatureStore(parts.front, parts.base, precision=chosen, seed=seed)
-
-    if precision != "auto":
-        return build(precision)
-    for store in map(build, features.PRECISIONS):
-        if not any(store.count_missing(photos, view) for photos, view in needed):
-            return store
-    return build(features.choose_precision(parts.base))
 
 
 def _build_head(model: keras.Model, parts: Parts) -> keras.Sequential:

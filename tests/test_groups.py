@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from course_utils import groups
+from course_utils.features import FeatureStore
 from course_utils.figures import plot_classes, plot_groups
 from course_utils.groups import measure_groups
 from course_utils.model import build_classifier
@@ -68,13 +69,13 @@ def test_groups_may_be_a_column_of_a_table_with_an_index_of_its_own(make_base, m
 
 def test_random_augmentation_uses_as_many_views_as_asked(make_base, make_splits, monkeypatch):
     passes = []
-    compute = groups.FeatureStore.compute
+    compute = FeatureStore.compute
 
     def counting(store, photos, view, line):
         passes.append(store.count_missing(photos, view))
         compute(store, photos, view, line)
 
-    monkeypatch.setattr(groups.FeatureStore, "compute", counting)
+    monkeypatch.setattr(FeatureStore, "compute", counting)
     splits = make_splits()
     options = OPTIONS | {"seeds": 2, "epochs": 1, "views": 2}
     measure_groups(make_base(), splits, thirds(splits), augmentation=contrast(), **options)
