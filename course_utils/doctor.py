@@ -5,9 +5,9 @@ import platform
 import shutil
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 from course_utils import settings
+from course_utils.files import folder_size
 
 PACKAGES = (
     "tensorflow",
@@ -40,11 +40,6 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{'ok  ' if self.well else 'MEND'}  {self.thing:<8}  {self.found}"
-
-
-def folder_size(folder: Path) -> int:
-    """Returns the bytes of all files below a folder; 0 if there is none."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def examine_machine() -> list[Finding]:
