@@ -1,5 +1,6 @@
 """Unpacks the photos of a zip archive, and nothing else of it, into a folder of their own."""
 
+import errno
 import hashlib
 import shutil
 import stat
@@ -21,7 +22,8 @@ CHUNK = 2**20
 # What reading a damaged archive raises.
 DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError),
-    *(ValueError, LookupError, OverflowError, UnicodeError),
+    # An OSError only where the archive sends the reader to a place that cannot be.
+    *(ValueError, LookupError, OverflowError, OSError),
 )
 
 
@@ -63,6 +65,8 @@ def unpack_photos(archive: Path, folder: Path) -> Path:
     except NoPhotos:
         raise
     except DAMAGE as error:
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise
         raise ValueError(
             f"Expected a whole zip archive, received {readable_name(archive)}, which cannot be "
             f"unpacked ({str(error) or type(error).__name__}). Download it again, or take it away."

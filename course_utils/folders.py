@@ -50,7 +50,9 @@ def list_photos(folder: Path, *, seed: int) -> Listing:
     """
     folder = _descend(folder)
     names = _visible_folders(folder)
-    if len(names) == 2 and not set(names) & set(SPLITS):
+    # Folders within folders are splits under other names, not classes.
+    within = any(_visible_folders(folder / name) for name in names)
+    if len(names) == 2 and not set(names) & set(SPLITS) and not within:
         return _split_by_seed(folder, tuple(names), seed)
     class_names = _find_class_names(folder)
     files, labels = {}, {}

@@ -68,7 +68,7 @@ def _explain(error: Exception, path: str | Path) -> str:
     if isinstance(error, Image.UnidentifiedImageError):
         if pillow_heif is None and str(path).lower().endswith(HEIC):
             return "HEIC: run python -m pip install pillow-heif, or save it as JPEG"
-        return "not an image, whatever its ending says"
+        return "not an image that can be recognised: damaged, or something else"
     if isinstance(error, Image.DecompressionBombError):
         return f"more than {MOST_PIXELS:,} pixels"
     return str(error) or type(error).__name__
