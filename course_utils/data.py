@@ -111,6 +111,10 @@ class Photos(keras.utils.PyDataset):
         """Returns the same photos in a new order every epoch, beginning with epoch 0."""
         return self._with(np.arange(self.count), shuffle=True, seed=seed)
 
+    def in_batches_of(self, batch_size: int) -> "Photos":
+        """Returns the same photos in batches of another size, beginning with epoch 0."""
+        return self._with(np.arange(self.count), batch_size=batch_size)
+
     def as_dataset(self):
         """Returns a `tf.data.Dataset` of the batches of epoch 0, 1, 2 … without an end.
 

@@ -83,15 +83,14 @@ def _examine_packages() -> Finding:
 
 
 def _examine_device() -> Finding:
-    from course_utils import runtime
+    from course_utils import gpu, runtime
 
     if runtime.device() == "GPU":
-        return Finding("device", True, "GPU: training runs in the model, on the GPU")
-    return Finding(
-        "device",
-        True,
-        f"CPU ({runtime.processor()}): training runs on stored features, in minutes",
-    )
+        precision = "mixed_float16" if gpu.has_fast_half() else "float32"
+        described = f"GPU ({gpu.describe_gpus()}): training runs in the model, in {precision}"
+        return Finding("device", True, described)
+    described = f"CPU ({runtime.processor()}): training runs on stored features, in minutes"
+    return Finding("device", True, f"{described}. {gpu.explain_unseen()}".rstrip(". "))
 
 
 def _examine_photos() -> Finding:
