@@ -53,10 +53,13 @@ def explain_failure(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _ADVICE:
+        number = error.errno
+        if number is None and "requested and" in str(error):
+            number = errno.ENOSPC  # NumPy's own words, without a number, for a full disk.
+        if number not in _ADVICE:
             raise
-        advice = f"{_ADVICE[error.errno]} ({error.strerror})"
-        raise OSError(error.errno, advice, readable_name(path)) from error
+        advice = f"{_ADVICE[number]} ({error.strerror or error})"
+        raise OSError(number, advice, readable_name(path)) from error
 
 
 @contextmanager
