@@ -6,8 +6,16 @@ import sys
 
 from course_utils import settings
 
-# What can be computed or drawn again; the weights take a download, predictions are the student's.
-COMPUTED = ("features", "pixels", "drawn", "models", "machine.json")
+# Below the cache, by the names that the kit gives: what can be computed or drawn again, and what
+# takes a download. Whatever else lies there is the student's, predictions and pictures too.
+COMPUTED = (
+    *("features/*/*.npy", "pixels/*.npy", "pixels/*.json", "drawn/v[0-9]*", "drawn/.v[0-9]*"),
+    *("models/*.keras", "machine.json"),
+)
+DOWNLOADED = (
+    *("weights/*.npz", "photos/zip-*", "photos/.zip-*", "photos/kaggle", "photos/.kaggle.*"),
+    "photos/kaggle-failed.json",
+)
 
 
 def doctor() -> int:
@@ -20,16 +28,16 @@ def doctor() -> int:
     return 0 if all(finding.well for finding in findings) else 1
 
 
-def fetch() -> int:
+def fetch(*, source: str | None = None) -> int:
     """Gets what the lessons need, so that they then run without a network."""
     from course_utils import data, runtime, weights
 
-    weights.load_vgg16_weights()
+    weights.load_vgg16_weights(source=source)
     print("VGG16's ImageNet weights are here, verified.")
     profile = settings.profile_override() or "auto"
     if profile == "auto":
         profile = "full" if runtime.device() == "GPU" else "quick"
-    splits = data.load_car_or_truck(settings.load_settings(profile))
+    splits = data.load_car_or_truck(settings.load_settings(profile), download=True)
     print(f"{splits.source}\n{splits.counts.to_string()}")
     return 0
 
@@ -52,20 +60,24 @@ def run(numbers: list[str], *, in_place: bool) -> int:
 
 
 def clean(*, everything: bool) -> int:
-    """Removes what the cache holds; own pictures lie elsewhere and are never touched."""
-    from course_utils.doctor import folder_size
+    """Removes what the kit wrote into the cache; own pictures, even there, are never touched."""
+    from course_utils.files import folder_size
 
     folder = settings.cache_dir()
-    names = (*COMPUTED, "weights") if everything else COMPUTED
     freed = 0
-    for path in (folder / name for name in names):
-        if path.is_dir():
-            freed += folder_size(path)
-            shutil.rmtree(path)
-        elif path.is_file():
-            freed += path.stat().st_size
-            path.unlink()
-    kept = "" if everything else "; the weights stay (--all removes them too)"
+    for pattern in (*COMPUTED, *DOWNLOADED) if everything else COMPUTED:
+        for path in list(folder.glob(pattern)):
+            if path.is_dir() and not path.is_symlink():
+                freed += folder_size(path)
+                shutil.rmtree(path)
+            else:
+                freed += path.lstat().st_size
+                path.unlink()
+            for above in path.parents:
+                if above == folder or any(above.iterdir()):
+                    break
+                above.rmdir()
+    kept = "" if everything else "; weights and downloaded photos stay (--all removes them too)"
     print(f"{freed / 1e6:,.0f} MB freed in {folder}{kept}.")
     return 0
 
@@ -79,18 +91,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m course_utils", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("doctor", help="look at the machine: what is well, what to do")
-    commands.add_parser("fetch", help="get weights and photos now, to work offline later")
+    fetching = commands.add_parser("fetch", help="get weights and photos now, to work offline")
+    fetching.add_argument("--weights", help="a file or folder of VGG16's weights to take")
     running = commands.add_parser("run", help="execute lessons into runs/, as notebook and page")
     running.add_argument("lessons", nargs="+", help="numbers such as 02, or all")
     running.add_argument("--in-place", action="store_true", help="replace the notebook itself")
     cleaning = commands.add_parser("clean", help="remove computed files from the cache")
-    cleaning.add_argument("--all", action="store_true", help="the weights as well")
+    cleaning.add_argument("--all", action="store_true", help="weights and downloaded photos too")
     chosen = parser.parse_args(arguments)
     try:
         if chosen.command == "doctor":
             return doctor()
         if chosen.command == "fetch":
-            return fetch()
+            return fetch(source=chosen.weights)
         if chosen.command == "run":
             return run(chosen.lessons, in_place=chosen.in_place)
         return clean(everything=chosen.all)

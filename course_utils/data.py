@@ -1,28 +1,25 @@
-"""Finds, checks and loads photos of two classes: an own folder, data/car-or-truck, or drawn."""
+"""Photos of two classes as Keras takes them: checked, in batches, train and valid."""
 
-import hashlib
-import json
 import warnings
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import count as count_from
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image, ImageOps
 
-from course_utils import runtime, settings
-from course_utils.files import write_whole
-from course_utils.settings import DRAWN, Settings
+from course_utils import runtime
+from course_utils.files import readable_name
+from course_utils.folders import SPLITS, list_photos
+from course_utils.pixels import fingerprint_pixels, list_unreadable, load_pixels
+from course_utils.settings import Settings
+from course_utils.sources import find_photos
 
-runtime.import_tensorflow()
+tensorflow = runtime.import_tensorflow()
 import keras  # noqa: E402 (TensorFlow is to be quiet first)
 
-SPLITS = ("train", "valid")
-ENDINGS = (".jpeg", ".jpg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
-# More unreadable files than this is a broken download, not a few bad photos.
-UNREADABLE_SHARE = 0.01
+LEAKS_NAMED = 3  # photos of both splits that the warning names
 
 
 def epoch_order(count: int, *, seed: int, epoch: int) -> np.ndarray:
@@ -114,6 +111,32 @@ class Photos(keras.utils.PyDataset):
         """Returns the same photos in a new order every epoch, beginning with epoch 0."""
         return self._with(np.arange(self.count), shuffle=True, seed=seed)
 
+    def in_batches_of(self, batch_size: int) -> "Photos":
+        """Returns the same photos in batches of another size, beginning with epoch 0."""
+        return self._with(np.arange(self.count), batch_size=batch_size)
+
+    def as_dataset(self):
+        """Returns a `tf.data.Dataset` of the batches of epoch 0, 1, 2 … without an end.
+
+        For training on several GPUs, with `steps_per_epoch=len(photos)`: Keras then begins a
+        Python data set once in vain, which would move every epoch's order on by one.
+        """
+        shapes = (
+            tensorflow.TensorSpec((None, *self.image_size, 3), "float32"),
+            tensorflow.TensorSpec((None, 1), "float32"),
+        )
+        batches = tensorflow.data.Dataset.from_generator(self._read_on, output_signature=shapes)
+        return batches.prefetch(2)
+
+    def _read_on(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for epoch in count_from():
+            order = np.arange(self.count)
+            if self.shuffle:
+                order = epoch_order(self.count, seed=self.seed, epoch=epoch)
+            for start in range(0, self.count, self.batch_size):
+                chosen = order[start : start + self.batch_size]
+                yield self.read(chosen), self.labels[chosen]
+
     def _with(self, chosen, **changes) -> "Photos":
         options = {"batch_size": self.batch_size, "shuffle": self.shuffle, "seed": self.seed}
         return Photos(
@@ -180,49 +203,82 @@ class Splits:
         return replace(self, train=train)
 
 
-def load_car_or_truck(chosen: Settings, *, folder: str | Path | None = None) -> Splits:
+def load_car_or_truck(
+    chosen: Settings, *, folder: str | Path | None = None, download: bool | None = None
+) -> Splits:
     """Loads the photos of cars and trucks, or of any two classes.
 
     In this order: the folder given (argument, then `COURSE_DATA_DIR`), the folder
-    `data/car-or-truck`, the drawn set. A photo of another size is turned upright, scaled with
-    antialiasing and letterboxed on black; one of the right size is taken as it is. Pixels are
-    decoded once and kept in the cache.
+    `data/car-or-truck`, Kaggle's mount, a zip archive in `data`, Kaggle's download, the drawn
+    set. A folder of two classes without train and valid is split by the seed, one photo in four
+    valid. A photo of another size is turned upright, scaled with antialiasing and letterboxed
+    on black; one of the right size is taken as it is. Pixels are decoded and checked once and
+    kept in the cache; unreadable photos and photos of both splits are named in a warning.
 
     Args:
         chosen: The numbers of the run: how many photos, image size, batch size, seed.
-        folder: A folder with train/ and valid/, each with one folder a class; or the word
-            `"drawn"` for the vehicles that the kit draws itself.
+        folder: A folder or zip archive with train/ and valid/, each with one folder a class; a
+            folder with one folder a class; or the word `"drawn"` for the vehicles that the kit
+            draws itself.
+        download: Whether to download from Kaggle where no photos are here. `None` does so in
+            the full profile, unless it failed in the last six hours; `True` tries whatever
+            failed before.
 
     Returns:
         `Splits`; images come as float32 RGB in [0, 1], labels as float32 (batch, 1).
 
     Raises:
         FileNotFoundError: If the folder given, or a part of it, is not there.
-        ValueError: If it does not hold two classes of readable photos.
+        ValueError: If it does not hold two classes of readable photos, or an archive is damaged.
+        OSError: If the cache cannot be written; the message says what to do.
     """
-    found, source = _find_folder(chosen, folder)
-    class_names = _find_class_names(found)
+    found, source = find_photos(chosen, folder, download=download)
+    listed = list_photos(found, seed=chosen.seed)
+    if listed.split_by_kit:
+        source += f" It has no train and valid: one photo in four is valid, by seed {chosen.seed}."
     wanted = {"train": chosen.train_photos, "valid": chosen.valid_photos}
-    loaded = {}
+    loaded, unreadable, checked = {}, {}, 0
     for split in SPLITS:
-        files, labels = _list_photos(found / split, class_names)
+        files, labels = listed.files[split], listed.labels[split]
         if wanted[split] is not None and wanted[split] < len(files):
             kept = np.sort(choose_balanced(labels, wanted[split], seed=chosen.seed))
             files, labels = [files[position] for position in kept], labels[kept]
-        pixels, keys, readable = _load_pixels(found, files, chosen.image_size)
+        pixels = load_pixels(listed.folder, files, chosen.image_size)
+        unreadable |= pixels.unreadable
+        checked += len(files)
         loaded[split] = Photos(
-            pixels,
-            labels[readable],
-            keys,
-            [files[position].relative_to(found).as_posix() for position in readable],
-            rows=readable,
+            pixels.stored,
+            labels[pixels.readable],
+            pixels.keys,
+            [files[row].relative_to(listed.folder).as_posix() for row in pixels.readable],
+            rows=pixels.readable,
             batch_size=chosen.batch_size,
             shuffle=split == "train",
             seed=chosen.seed,
         )
-    return Splits(
-        **loaded, class_names=class_names, source=source, counts=_count(loaded, class_names)
-    )
+    if unreadable:
+        warnings.warn(list_unreadable(unreadable, checked), stacklevel=2)
+    _warn_of_leaks(loaded["train"], loaded["valid"])
+    names = listed.class_names
+    return Splits(**loaded, class_names=names, source=source, counts=_count(loaded, names))
+
+
+def _warn_of_leaks(train: Photos, valid: Photos) -> None:
+    """Warns where a photo stands in both splits: what is valid would be known by heart."""
+    seen = dict(zip(train.keys.tolist(), train.names, strict=True))
+    twins = [
+        f"{readable_name(name)} is {readable_name(seen[key])}"
+        for key, name in zip(valid.keys.tolist(), valid.names, strict=True)
+        if key in seen
+    ]
+    if twins:
+        more = f" and {len(twins) - LEAKS_NAMED} more" if len(twins) > LEAKS_NAMED else ""
+        warnings.warn(
+            f"Expected no photo in both train and valid, received {len(twins)}: "
+            f"{', '.join(twins[:LEAKS_NAMED])}{more}. Take them out of one of the two, or valid "
+            "accuracy will flatter the model.",
+            stacklevel=3,
+        )
 
 
 def build_splits(
@@ -265,7 +321,7 @@ def build_splits(
         loaded[split] = Photos(
             pixels,
             labels.astype("float32"),
-            np.array([int(_fingerprint_pixels(image), 16) for image in pixels], np.uint64),
+            np.array([int(fingerprint_pixels(image), 16) for image in pixels], np.uint64),
             [f"{split}/{number:05d}" for number in range(len(pixels))],
             batch_size=batch_size,
             shuffle=split == "train",
@@ -286,10 +342,6 @@ def _count(loaded: dict[str, Photos], class_names: tuple[str, str]) -> pd.DataFr
     )
 
 
-def _fingerprint_pixels(image: np.ndarray) -> str:
-    return hashlib.blake2b(image.tobytes(), digest_size=8).hexdigest()
-
-
 def choose_balanced(labels: np.ndarray, count: int, *, seed: int) -> np.ndarray:
     """Returns `count` positions, the classes as near to their shares as whole numbers allow.
 
@@ -308,196 +360,3 @@ def choose_balanced(labels: np.ndarray, count: int, *, seed: int) -> np.ndarray:
     places = [(np.arange(len(members)) + 0.5) / max(len(members), 1) for members in classes]
     order = np.argsort(np.concatenate(places), kind="stable")
     return np.concatenate(classes)[order][:count]
-
-
-def _find_folder(chosen: Settings, folder: str | Path | None) -> tuple[Path, str]:
-    """Returns the folder of the photos and the sentence that says why this one."""
-    for given, giver in (
-        (folder, "the argument `folder`"),
-        (settings.photos_override(), "the environment variable COURSE_DATA_DIR"),
-    ):
-        if not given:
-            continue
-        if str(given) == DRAWN:
-            return _find_drawn(chosen), f"Vehicles drawn by the course kit, as {giver} asks."
-        path = Path(given).expanduser()
-        if not path.is_dir():
-            raise FileNotFoundError(
-                f"Expected a folder of photos, received {str(given)!r} from {giver}, which is not "
-                "a folder. Correct it, or leave it out to use data/car-or-truck or drawn vehicles."
-            )
-        return path, f"Photos from the folder {path.name}, named by {giver}."
-    kept = settings.data_dir() / "car-or-truck"
-    if kept.is_dir():
-        return kept, "Photos from data/car-or-truck."
-    return _find_drawn(chosen), (
-        "Vehicles drawn by the course kit, because no folder was named and there is no "
-        "data/car-or-truck."
-    )
-
-
-def _find_drawn(chosen: Settings) -> Path:
-    from course_utils import vehicles
-
-    height, width = chosen.image_size
-    train, valid = chosen.drawn_train_photos, chosen.drawn_valid_photos
-    name = f"drawn/v{vehicles.VERSION}-{train}-{valid}-{height}x{width}-{chosen.seed}"
-    stored = settings.find_stored(name)
-    return stored or vehicles.write_vehicles(
-        settings.cache_dir() / name,
-        train=train,
-        valid=valid,
-        seed=chosen.seed,
-        image_size=chosen.image_size,
-    )
-
-
-def _visible_folders(folder: Path) -> list[str]:
-    return sorted(
-        entry.name for entry in folder.iterdir() if entry.is_dir() and entry.name[0] not in "._"
-    )
-
-
-def _find_class_names(folder: Path) -> tuple[str, str]:
-    named = {}
-    for split in SPLITS:
-        if not (folder / split).is_dir():
-            raise FileNotFoundError(
-                f"Expected the folders train and valid in {folder}, received "
-                f"{_visible_folders(folder) or 'none'}. Put one folder a class into each of them."
-            )
-        named[split] = _visible_folders(folder / split)
-        if len(named[split]) != 2:
-            raise ValueError(
-                f"Expected two folders, one a class, in {folder / split}, received "
-                f"{named[split] or 'none'}. The lesson's question has two answers: leave two."
-            )
-    if named["train"] != named["valid"]:
-        raise ValueError(
-            f"Expected the same two classes in train and valid of {folder}, received "
-            f"{named['train']} and {named['valid']}. Rename the folders so that they agree."
-        )
-    return tuple(named["train"])
-
-
-def _list_photos(folder: Path, class_names: Iterable[str]) -> tuple[list[Path], np.ndarray]:
-    files, labels = [], []
-    for label, name in enumerate(class_names):
-        found = sorted(
-            path
-            for path in (folder / name).iterdir()
-            if path.suffix.lower() in ENDINGS and not path.name.startswith(".")
-        )
-        if not found:
-            raise ValueError(
-                f"Expected photos ({', '.join(ENDINGS)}) in {folder / name}, received none. "
-                "Put some there, or name another folder."
-            )
-        files += found
-        labels += [[label]] * len(found)
-    return files, np.array(labels, dtype="float32")
-
-
-def _load_pixels(folder: Path, files: list[Path], image_size: tuple[int, int]):
-    """Returns the decoded pixels (memory-mapped), a key for each, and which files were readable."""
-    name = Path("pixels", f"{_fingerprint(folder, files, image_size)}.json")
-    shape = (len(files), *image_size, 3)
-    for about in settings.list_stored(name):
-        try:
-            pixels, keys, unreadable = _open_pixels(about, shape)
-            break
-        except (OSError, ValueError, TypeError, LookupError, AttributeError, EOFError) as error:
-            print(f"The stored pixels {about} are damaged ({error}); decoding the photos again.")
-    else:
-        about = settings.cache_dir() / name
-        _decode(files, image_size, about)
-        pixels, keys, unreadable = _open_pixels(about, shape)
-    if unreadable:
-        warnings.warn(_list_unreadable(files, unreadable), stacklevel=3)
-    readable = np.array([row for row, key in enumerate(keys) if key is not None], dtype=int)
-    return pixels, np.array([keys[row] for row in readable], dtype=np.uint64), readable
-
-
-def _open_pixels(about: Path, shape: tuple[int, ...]):
-    """Returns what `_decode` wrote: the pixels (memory-mapped), each photo's key or `None`, and
-    the reasons why photos are unreadable, by row."""
-    facts = json.loads(about.read_text(encoding="utf-8"))
-    keys = [int(key, 16) if key else None for key in facts["keys"]]
-    unreadable = {int(row): str(reason) for row, reason in facts["unreadable"].items()}
-    pixels = np.load(about.with_suffix(".npy"), mmap_mode="r")
-    if pixels.dtype != np.uint8 or pixels.shape != shape or len(keys) != len(pixels):
-        raise ValueError(
-            f"expected uint8 {shape}, received {pixels.dtype} {pixels.shape} and {len(keys)} keys"
-        )
-    return pixels, keys, unreadable
-
-
-def _fingerprint(folder: Path, files: list[Path], image_size: tuple[int, int]) -> str:
-    """Changes whenever a file is added, removed, renamed or written."""
-    digest = hashlib.sha256(repr((str(folder.resolve()), image_size)).encode())
-    for path in files:
-        facts = path.stat()
-        digest.update(f"{path.relative_to(folder)}|{facts.st_size}|{facts.st_mtime_ns}\n".encode())
-    return digest.hexdigest()[:20]
-
-
-def _decode(files: list[Path], image_size: tuple[int, int], about: Path) -> None:
-    """Writes all pixels to one .npy file and what is known of them to the .json beside it."""
-    keys, unreadable = [], {}
-    header = {"descr": "|u1", "fortran_order": False, "shape": (len(files), *image_size, 3)}
-    # The .json is renamed into place last: where it stands, the pixels stand whole.
-    with write_whole(about.with_suffix(".npy")) as beside, open(beside, "wb") as stream:
-        np.lib.format.write_array_header_1_0(stream, header)
-        for row, image in enumerate(_read_photos(files, image_size)):
-            if isinstance(image, Exception):
-                unreadable[row] = str(image) or type(image).__name__
-                image = np.zeros((*image_size, 3), np.uint8)
-            stream.write(image.tobytes())
-            keys.append("" if row in unreadable else _fingerprint_pixels(image))
-        if len(unreadable) > UNREADABLE_SHARE * len(files):
-            raise ValueError(
-                f"Expected at most {UNREADABLE_SHARE:.0%} unreadable photos. "
-                + _list_unreadable(files, unreadable)
-                + " Fetch the photos again, or take these files away."
-            )
-    with write_whole(about) as beside:
-        facts = {"keys": keys, "unreadable": unreadable}
-        beside.write_text(json.dumps(facts), encoding="utf-8")
-
-
-def _list_unreadable(files: list[Path], unreadable: dict) -> str:
-    first = [f"{files[row]} ({reason})" for row, reason in list(unreadable.items())[:5]]
-    more = f" and {len(unreadable) - 5} more" if len(unreadable) > 5 else ""
-    return f"{len(unreadable)} of {len(files)} photos cannot be read: {', '.join(first)}{more}."
-
-
-def _read_photos(files: list[Path], image_size: tuple[int, int]) -> Iterator:
-    def read(path):
-        try:
-            return read_photo(path, image_size)
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            return error
-
-    with ThreadPoolExecutor() as pool:
-        yield from pool.map(read, files)
-
-
-def read_photo(path: str | Path, image_size: tuple[int, int]) -> np.ndarray:
-    """Returns one photo, upright, RGB, letterboxed on black to the size asked for.
-
-    Args:
-        path: An image file of any kind that Pillow reads.
-        image_size: (height, width) in pixels.
-
-    Returns:
-        uint8, shape (height, width, 3), the file's own pixels where the size fits already.
-
-    Raises:
-        OSError: If Pillow cannot read the file.
-    """
-    height, width = image_size
-    with Image.open(path) as opened:
-        image = ImageOps.exif_transpose(opened).convert("RGB")
-    if image.size != (width, height):
-        image = ImageOps.pad(image, (width, height), method=Image.Resampling.LANCZOS)
-    return np.asarray(image)

@@ -5,9 +5,9 @@ import platform
 import shutil
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 from course_utils import settings
+from course_utils.files import folder_size
 
 PACKAGES = (
     "tensorflow",
@@ -40,11 +40,6 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{'ok  ' if self.well else 'MEND'}  {self.thing:<8}  {self.found}"
-
-
-def folder_size(folder: Path) -> int:
-    """Returns the bytes of all files below a folder; 0 if there is none."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def examine_machine() -> list[Finding]:
@@ -88,15 +83,14 @@ def _examine_packages() -> Finding:
 
 
 def _examine_device() -> Finding:
-    from course_utils import runtime
+    from course_utils import gpu, runtime
 
     if runtime.device() == "GPU":
-        return Finding("device", True, "GPU: training runs in the model, on the GPU")
-    return Finding(
-        "device",
-        True,
-        f"CPU ({runtime.processor()}): training runs on stored features, in minutes",
-    )
+        precision = "mixed_float16" if gpu.has_fast_half() else "float32"
+        described = f"GPU ({gpu.describe_gpus()}): training runs in the model, in {precision}"
+        return Finding("device", True, described)
+    described = f"CPU ({runtime.processor()}): training runs on stored features, in minutes"
+    return Finding("device", True, f"{described}. {gpu.explain_unseen()}".rstrip(". "))
 
 
 def _examine_photos() -> Finding:

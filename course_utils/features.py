@@ -495,20 +495,21 @@ def describe_base(base: keras.Model) -> str:
 
 
 def at_precision(base: keras.Model, precision: str) -> keras.Model:
-    """Returns the base itself for float32, or a copy that computes in bfloat16.
+    """Returns the base itself for float32, or a frozen copy that computes in less.
 
     Args:
         base: A frozen base with float32 weights.
-        precision: `"float32"` or `"bfloat16"`.
+        precision: `"float32"`, `"bfloat16"` or `"float16"`.
     """
     if precision == "float32":
         return base
 
     def copy(layer):
-        return type(layer).from_config({**layer.get_config(), "dtype": "mixed_bfloat16"})
+        return type(layer).from_config({**layer.get_config(), "dtype": f"mixed_{precision}"})
 
     copied = keras.models.clone_model(base, clone_function=copy)
     copied.set_weights(base.get_weights())
+    copied.trainable = False
     return copied
 
 

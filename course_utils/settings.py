@@ -115,6 +115,11 @@ def keras_home() -> Path:
     return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras").expanduser()
 
 
+def visible_gpus() -> str | None:
+    """Returns what `CUDA_VISIBLE_DEVICES` says, which hides GPUs where it is empty or -1."""
+    return os.environ.get("CUDA_VISIBLE_DEVICES")
+
+
 def find_stored(relative: str | Path) -> Path | None:
     """Returns where a file or folder of the cache lies already: prepared, cached, or nowhere.
 

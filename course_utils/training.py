@@ -1,19 +1,19 @@
 """Trains a model on splits, the same way to look at on a GPU and on a CPU: `train`."""
 
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from course_utils import features, runtime
+from course_utils import features, gpu, runtime
 from course_utils.data import Photos, Splits
 from course_utils.features import StoredViews
 from course_utils.model import Parts, is_dead, split_model
 from course_utils.progress import Progress, describe_seconds
 
-runtime.import_tensorflow()
+tensorflow = runtime.import_tensorflow()
 import keras  # noqa: E402 (TensorFlow is to be quiet first)
 
 METHODS = ("in_model", "stored_features")
@@ -27,6 +27,8 @@ class _Task:
     trainee: keras.Model
     train: Iterable  # batches, as `fit` takes them
     evaluated: dict[str, Iterable]  # column prefix → batches
+    steps: int | None = None  # of an epoch, where `train` goes on for ever
+    finish: Callable[[], None] = lambda: None  # when training is over, or broken off
 
 
 def train(
@@ -49,6 +51,9 @@ def train(
     out; a run cut short goes on from there. Either way it is the model's own layers that
     learn, so `model.predict(photos)` works afterwards.
 
+    Several GPUs share every batch of `"in_model"`. Where a device's memory runs out, training
+    begins anew with half the batch size, once, and says so.
+
     Args:
         model: A compiled `keras.Sequential` of augmentation, frozen base and head.
         splits: The photos. The order of an epoch comes from `seed`, not from `splits`.
@@ -59,7 +64,8 @@ def train(
             from. Nothing random is one version and a flip alone two, whatever this says.
         seed: Of the order, and with stored features of the augmentation.
         precision: `"float32"`, `"bfloat16"`, or `"auto"`: the faster one here, timed once. With
-            `"in_model"` the model's own precision counts.
+            `"in_model"` the model's own precision counts, except that a frozen float32 base
+            computes in float16 on a GPU that is made for it (compute capability 7.0 or more).
         augmented: Whether loss and accuracy are measured on augmented photos as well.
         progress: Whether to print what is done and show a line with the time left.
 
@@ -96,12 +102,8 @@ def train(
         method = "in_model" if device == "GPU" else "stored_features"
         why = "there is a GPU" if device == "GPU" else "no GPU was found"
     if method == "in_model":
-        precision = model.dtype_policy.name
-        task = _task_in_model(model, parts, splits, seed=seed, augmented=augmented)
-        _say(
-            progress, f"Training the whole model on the {device}, batch by batch ({why}); ", end=""
-        )
-        _say(progress, _estimate_in_model(task, epochs))
+        options = {"seed": seed, "augmented": augmented, "epochs": epochs, "progress": progress}
+        history, precision = _train_in_model(model, parts, splits, why=why, **options)
     else:
         _say(progress, f"Training the head on stored features on the {device} ({why}).")
         task, precision = _task_on_features(
@@ -114,7 +116,7 @@ def train(
             augmented=augmented,
             progress=progress,
         )
-    history = _fit(task, epochs=epochs, progress=progress)
+        history = _fit(task, epochs=epochs, progress=progress)
     history.attrs.update(method=method, views=views, precision=precision, seed=seed)
     if len(history) and history["dead_head"].iloc[-1]:
         _say(
@@ -131,12 +133,108 @@ def _say(shown: bool, text: str, **options) -> None:
         print(text, flush=True, **options)
 
 
-def _task_in_model(model, parts: Parts, splits: Splits, *, seed: int, augmented: bool) -> _Task:
+def _train_in_model(model, parts: Parts, splits: Splits, *, why: str, epochs, progress, **options):
+    """Returns the history and the precision; where memory runs out, of half the batch size."""
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+    learning = [variable for layer in (*parts.front, *parts.head) for variable in layer.variables]
+    learning += model.optimizer.variables
+    before = [variable.numpy() for variable in learning]
+
+    def attempt(splits):
+        task, how, precision = _task_in_model(model, parts, splits, **options)
+        try:
+            _say(progress, f"Training the whole model on {how}, batch by batch ({why}); ", end="")
+            _say(progress, _estimate_in_model(task, splits.train, epochs))
+            return _fit(task, epochs=epochs, progress=progress), precision
+        finally:
+            task.finish()
+
+    try:
+        return attempt(splits)
+    except tensorflow.errors.ResourceExhaustedError:
+        if splits.train.batch_size == 1:
+            raise
+    # Outside of the `except`: its traceback would hold on to what fills the memory.
+    half = splits.train.batch_size // 2
+    print(
+        f"The memory of the device is full: training begins anew, from the same weights, with "
+        f"batches of {half} instead of {splits.train.batch_size} photos."
+    )
+    for variable, value in zip(learning, before, strict=True):
+        variable.assign(value)
+    fewer = {name: getattr(splits, name).in_batches_of(half) for name in ("train", "valid")}
+    try:
+        return attempt(replace(splits, **fewer))
+    except tensorflow.errors.ResourceExhaustedError as error:
+        error.add_note(
+            "The memory is too small for half the batch size as well. Close other notebooks that "
+            'use the device, or train with method="stored_features".'
+        )
+        raise
+
+
+def _task_in_model(model, parts: Parts, splits: Splits, *, seed: int, augmented: bool):
+    """Returns the task, and in words the device and the precision."""
     evaluated = {"clean_": splits.train.unshuffled(), "val_": splits.valid.unshuffled()}
     if augmented:
         for prefix, photos in (("augmented_", splits.train), ("val_augmented_", splits.valid)):
             evaluated[prefix] = _AugmentedPhotos(photos.unshuffled(), parts.front, seed=seed)
-    return _Task(model, splits.train.shuffled(seed=seed), evaluated)
+    photos = splits.train.shuffled(seed=seed)
+    device, precision = f"the {runtime.device()}", parts.base.dtype_policy.name
+    base = parts.base
+    if precision == "float32" and gpu.has_fast_half():
+        half = features.at_precision(base, "float16")
+        if np.isfinite(half.predict_on_batch(photos[0][0])).all():
+            base, precision = half, "mixed_float16"
+    gpus = gpu.list_gpus()
+    if len(gpus) > 1:
+        trainee, finish = _mirror(model, parts, base, gpus)
+        task = _Task(trainee, photos.as_dataset(), evaluated, len(photos), finish)
+        device = f"{len(gpus)} GPUs, each with a part of every batch"
+    elif base is not parts.base:
+        task = _Task(_rebuild(model, (*parts.front, base, *parts.head)), photos, evaluated)
+        task.trainee.optimizer = model.optimizer
+    else:
+        task = _Task(model, photos, evaluated)
+    return task, f"{device} in {precision}", precision
+
+
+def _rebuild(model: keras.Model, layers: Iterable[keras.Layer]) -> keras.Sequential:
+    """Returns a model of these layers, compiled as `model` is."""
+    rebuilt = keras.Sequential([keras.Input(model.input_shape[1:]), *layers])
+    rebuilt.compile_from_config(model.get_compile_config())
+    return rebuilt
+
+
+def _mirror(model: keras.Model, parts: Parts, base: keras.Model, gpus: list[str]):
+    """Returns a copy of the model on several GPUs, and what brings back what it has learned."""
+    originals = (*parts.front, base, *parts.head)
+    with tensorflow.distribute.MirroredStrategy(gpus).scope():
+        copies = [
+            keras.models.clone_model(layer)
+            if layer is base
+            else type(layer).from_config(layer.get_config())
+            for layer in originals
+        ]
+        mirrored = _rebuild(model, copies)
+        mirrored.optimizer.build(mirrored.trainable_variables)
+
+    def pairs():
+        for layer, copied in zip(originals, copies, strict=True):
+            yield from zip(layer.variables, copied.variables, strict=True)
+        yield from zip(model.optimizer.variables, mirrored.optimizer.variables, strict=True)
+
+    for original, copied in pairs():
+        copied.assign(original)
+
+    def finish():
+        frozen = {id(variable) for variable in base.variables}
+        for original, copied in pairs():
+            if id(original) not in frozen:
+                original.assign(keras.ops.convert_to_numpy(copied))
+
+    return mirrored, finish
 
 
 class _AugmentedPhotos(keras.utils.PyDataset):
@@ -169,13 +267,13 @@ class _AugmentedPhotos(keras.utils.PyDataset):
         return images, labels
 
 
-def _estimate_in_model(task: _Task, epochs: int) -> str:
-    images, labels = task.train[0]
+def _estimate_in_model(task: _Task, photos: Photos, epochs: int) -> str:
+    images, labels = photos[0]
     task.trainee.test_on_batch(images, labels)  # builds the graph
     start = time.perf_counter()
     task.trainee.test_on_batch(images, labels)
     seconds = time.perf_counter() - start
-    batches = len(task.train) + sum(map(len, task.evaluated.values()))
+    batches = len(photos) + sum(map(len, task.evaluated.values()))
     whole = describe_seconds(seconds * batches * epochs)
     return f"about {whole}, going by one batch measured."
 
@@ -245,7 +343,12 @@ def _fit(task: _Task, *, epochs: int, progress: bool) -> pd.DataFrame:
         try:
             # The batches bring their own order, one permutation an epoch.
             task.trainee.fit(
-                task.train, epochs=epochs, shuffle=False, verbose=0, callbacks=[record]
+                task.train,
+                epochs=epochs,
+                steps_per_epoch=task.steps,
+                shuffle=False,
+                verbose=0,
+                callbacks=[record],
             )
         except KeyboardInterrupt:
             print(f"Interrupted after {len(record.rows)} of {epochs} epochs; these are returned.")

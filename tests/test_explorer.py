@@ -452,7 +452,7 @@ def test_a_page_that_runs_nothing_gets_a_still_picture(splits):
     assert "contrast multiplied by 0.5 to 1.5" in metadata["image/png"]["alt"]
     still = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
     assert still.format == "PNG"
-    grid = np.asarray(still)[: shown_grid(explorer).shape[0]]
+    grid = np.asarray(still.convert("RGB"))[: shown_grid(explorer).shape[0]]
     assert np.abs(grid.astype(int) - shown_grid(explorer)).mean() < 12  # JPEG of pure noise
 
 

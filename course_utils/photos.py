@@ -1,0 +1,116 @@
+"""Reads one image file, whatever camera or program wrote it, as the lesson's pixels."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+try:  # Optional: what iPhones write.
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+except ImportError:
+    pillow_heif = None
+
+# Part of the name of stored pixels: raise it when `read_photo` gives other pixels.
+VERSION = 2
+HEIC = (".heic", ".heif")
+ENDINGS = (
+    *(".jpeg", ".jpg", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".avif"),
+    *HEIC,
+)
+MOST_PIXELS = 2**26  # 67 million: more than a phone's 50, and 200 MB while it is read
+
+
+def is_photo(name: str) -> bool:
+    """Whether a file's name is that of a photo: a known ending, and not hidden.
+
+    Args:
+        name: The file's name, without its folders.
+    """
+    return name.lower().endswith(ENDINGS) and not name.startswith(".")
+
+
+def read_photo(path: str | Path, image_size: tuple[int, int]) -> np.ndarray:
+    """Returns one photo, upright, RGB, letterboxed on black to the size asked for.
+
+    Transparent pixels become black, as the letterbox is; 16-bit pixels are scaled to 8; of a
+    moving picture the first one is taken. A photo of the right size keeps its own pixels;
+    another is scaled with antialiasing.
+
+    Args:
+        path: An image file of any kind that Pillow reads.
+        image_size: (height, width) in pixels.
+
+    Returns:
+        uint8 in [0, 255], shape (height, width, 3).
+
+    Raises:
+        ValueError: If the file is empty, no image, damaged, or larger than `MOST_PIXELS`; the
+            message is the reason.
+        OSError: If the file itself cannot be opened.
+    """
+    height, width = image_size
+    # Opened here, so that a file that is gone or locked is told from one that is damaged.
+    with open(path, "rb") as stream:
+        if not os.fstat(stream.fileno()).st_size:
+            raise ValueError("the file is empty")
+        try:
+            with Image.open(stream) as opened:
+                return _letterbox(_normalise(opened, max(image_size)), (width, height))
+        except Exception as error:
+            # Decoders raise whatever a damaged file leads them to: it is that file's reason.
+            raise ValueError(_explain(error, path)) from error
+
+
+def _explain(error: Exception, path: str | Path) -> str:
+    if isinstance(error, Image.UnidentifiedImageError):
+        if pillow_heif is None and str(path).lower().endswith(HEIC):
+            return "HEIC: run python -m pip install pillow-heif, or save it as JPEG"
+        return "not an image that can be recognised: damaged, or something else"
+    if isinstance(error, Image.DecompressionBombError):
+        return f"more than {MOST_PIXELS:,} pixels"
+    return str(error) or type(error).__name__
+
+
+def _normalise(opened: Image.Image, side: int) -> Image.Image:
+    """Returns an opened image upright and as RGB."""
+    if opened.width * opened.height > MOST_PIXELS:
+        raise ValueError(
+            f"{opened.width:,} × {opened.height:,} pixels, more than {MOST_PIXELS:,}: scale it down"
+        )
+    if opened.width != side or opened.height != side:
+        # A large JPEG is decoded at a fraction of its size, twice what is wanted at the least.
+        opened.draft(None, (2 * side, 2 * side))
+    image = ImageOps.exif_transpose(opened)
+    if image.mode.startswith("I") or image.mode == "F":
+        image = Image.fromarray(_scale_wide(np.asarray(image), image.mode))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image)
+    return image.convert("RGB")
+
+
+def _scale_wide(values: np.ndarray, mode: str) -> np.ndarray:
+    """Returns grey values of more than 8 bits as uint8.
+
+    Whole numbers count to 65,535; decimal ones to 1, or to 255 where one is above 1.
+    """
+    low, high = float(values.min()), float(values.max())
+    largest = 65535 if mode != "F" else 1 if high <= 1 else 255
+    if not 0 <= low <= high <= largest:
+        raise ValueError(f"grey values from {low:g} to {high:g}: save it with 8 bits a channel")
+    return np.round(values.astype("float64") * (255 / largest)).astype(np.uint8)
+
+
+def _letterbox(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
+    """Returns an RGB image scaled to fit into (width, height), the rest black."""
+    if image.size != size:
+        scale = min(size[0] / image.width, size[1] / image.height)
+        fitting = [max(1, round(scale * length)) for length in image.size]
+        canvas = Image.new("RGB", size)
+        place = tuple((whole - part) // 2 for whole, part in zip(size, fitting, strict=True))
+        canvas.paste(image.resize(fitting, Image.Resampling.LANCZOS), place)
+        image = canvas
+    return np.asarray(image)
