@@ -1,4 +1,4 @@
-"""The command line: `python -m course_utils doctor | fetch | run | clean`."""
+"""A course on data augmentation: looks at the machine, fetches data, runs lessons, cleans up."""
 
 import argparse
 import shutil
@@ -53,7 +53,8 @@ def run(numbers: list[str], *, in_place: bool) -> int:
         try:
             written = lessons.run_lesson(path, in_place=in_place)
         except CellExecutionError as error:
-            print(f"{path.name} stopped: {error}", file=sys.stderr)
+            print(f"{path.name} stopped in this cell:\n\n{error}", file=sys.stderr)
+            print("If the machine is at fault: python -m course_utils doctor", file=sys.stderr)
             return 1
         print(f"{path.name} is done. Look at {written[-1]}")
     return 0

@@ -43,8 +43,8 @@ class Finding:
 
 
 def examine_machine() -> list[Finding]:
-    """Returns what a lesson needs, one finding each: Python, packages, device, photos, weights,
-    cache, disk.
+    """Returns what a lesson needs, one finding each: Python, packages, device, profile, cache,
+    photos, weights, disk.
 
     Weights that are not there yet are no fault: the first lesson fetches them.
     """
@@ -52,9 +52,10 @@ def examine_machine() -> list[Finding]:
         _examine_python(),
         _examine_packages(),
         _examine_device(),
+        _examine_profile(),
+        _examine_cache(),
         _examine_photos(),
         _examine_weights(),
-        _examine_cache(),
         _examine_disk(),
     ]
 
@@ -93,9 +94,22 @@ def _examine_device() -> Finding:
     return Finding("device", True, f"{described}. {gpu.explain_unseen()}".rstrip(". "))
 
 
+def _examine_profile() -> Finding:
+    named = settings.profile_override()
+    if named in (None, "auto"):
+        return Finding("profile", True, "as each lesson says (full on a GPU, quick on a CPU)")
+    try:
+        settings.load_settings(named)
+    except ValueError as error:
+        return Finding("profile", False, str(error))
+    return Finding("profile", True, f"{named}, as COURSE_PROFILE asks")
+
+
 def _examine_photos() -> Finding:
     from course_utils import data
 
+    if not _examine_cache().well:
+        return Finding("photos", False, "cannot be read without a cache: see the line above")
     try:
         splits = data.load_car_or_truck(settings.load_settings("quick"))
     except (OSError, ValueError) as error:
@@ -109,7 +123,7 @@ def _examine_weights() -> Finding:
 
     stored = settings.find_stored(weights.STORED_NAME)
     if not stored:
-        return Finding("weights", True, "not here yet: the first lesson fetches them (60 MB)")
+        return Finding("weights", True, "not here yet: they are fetched when first needed (60 MB)")
     try:
         weights.read_stored(stored)
     except weights.DAMAGE as error:

@@ -99,8 +99,9 @@ def plot_views(
         title=title,
         alt_text=f"{title}. Left, the original; right, {len(views)} versions of it in a grid, "
         f"{changed} of which differ from the original.",
-        figsize=(7.6, 4.9),
+        figsize=(7.6, 5.2),
     )
+    fig.suptitle(title, fontsize=11)
     left, right = fig.subfigures(1, 2, width_ratios=(1, 1.9))
     ax = left.add_subplot()
     _draw_photo(ax, original)
@@ -128,9 +129,10 @@ def plot_epochs(epochs: Mapping[str, np.ndarray], *, title: str) -> DescribedFig
         title=title,
         alt_text=f"{title}. {len(batches)} grids of the same {count} photos ({', '.join(epochs)}); "
         f"{differing} of {count} look different from the first grid to the last.",
-        figsize=(4.3 * len(batches), 4.6),
+        figsize=(4.3 * len(batches), 4.9),
     )
-    parts = np.atleast_1d(fig.subfigures(1, len(batches)))
+    fig.suptitle(title, fontsize=11)
+    parts = np.atleast_1d(fig.subfigures(1, len(batches), wspace=0.06))
     for part, (heading, images) in zip(parts, epochs.items(), strict=True):
         part.suptitle(heading, fontsize=10)
         for place, image in enumerate(images):
@@ -147,7 +149,8 @@ def plot_curves(
         histories: From a run's name to its history, as `train` returns it.
         title: Of the figure.
     """
-    fig = DescribedFigure(title=title, alt_text=_describe_curves(histories), figsize=(9.2, 3.9))
+    fig = DescribedFigure(title=title, alt_text=_describe_curves(histories), figsize=(9.2, 4.2))
+    fig.suptitle(title, fontsize=11)
     panels = (("loss", "binary cross-entropy"), ("binary_accuracy", "share of photos right"))
     for number, (name, label) in enumerate(panels):
         ax = fig.add_subplot(1, 2, number + 1)

@@ -33,7 +33,7 @@ def load_predictions() -> dict[str, str]:
 
 
 def predict(question: str, answer: str) -> None:
-    """Keeps a prediction, to be shown beside the outcome; a later one replaces it.
+    """Keeps a prediction, to be shown beside the outcome; a later one replaces it, unless empty.
 
     Args:
         question: Its name, such as `"gap"`.
@@ -47,10 +47,13 @@ def predict(question: str, answer: str) -> None:
             f"Expected your prediction as text in quotes, received {answer!r}. Write for example "
             '"higher, because …".'
         )
+    if not answer.strip():
+        print("Nothing written yet: put your prediction in the quotes.")
+        return
     with write_whole(_record()) as beside:
         kept = load_predictions() | {question: answer.strip()}
         beside.write_text(json.dumps(kept, indent=1, ensure_ascii=False), encoding="utf-8")
-    print("Kept." if answer.strip() else "Nothing written yet: put your prediction in the quotes.")
+    print("Kept.")
 
 
 def show_prediction(question: str, outcome: str) -> None:

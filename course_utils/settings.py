@@ -70,9 +70,9 @@ def load_settings(profile: str) -> Settings:
     Raises:
         ValueError: If there is no such profile.
     """
-    if profile not in PROFILES:
+    if not isinstance(profile, str) or profile not in PROFILES:
         raise ValueError(
-            f"Expected a profile out of {sorted(PROFILES)}, received {profile!r}. Correct the "
+            f"Expected a profile out of {[*PROFILES, 'auto']}, received {profile!r}. Correct the "
             "notebook's profile, or the environment variable COURSE_PROFILE where it is set."
         )
     return PROFILES[profile]
@@ -80,7 +80,7 @@ def load_settings(profile: str) -> Settings:
 
 def profile_override() -> str | None:
     """Returns the profile that `COURSE_PROFILE` asks for, or `None`."""
-    return os.environ.get("COURSE_PROFILE") or None
+    return os.environ.get("COURSE_PROFILE", "").lower() or None
 
 
 def project_dir() -> Path:
@@ -89,9 +89,18 @@ def project_dir() -> Path:
     return checkout if (checkout / "pyproject.toml").is_file() else Path.cwd()
 
 
+def _from_project(folder: str | Path) -> Path:
+    # A notebook's kernel starts in notebooks/, a command elsewhere: one variable, one folder.
+    return project_dir() / Path(folder).expanduser()
+
+
 def photos_override() -> str | None:
-    """Returns what `COURSE_DATA_DIR` says: a folder, the word `drawn`, or `None`."""
-    return os.environ.get("COURSE_DATA_DIR") or None
+    """Returns what `COURSE_DATA_DIR` says: a folder, the word `drawn`, or `None`.
+
+    A relative path counts from the course's folder, wherever Python was started.
+    """
+    named = os.environ.get("COURSE_DATA_DIR")
+    return named if not named or named == DRAWN else str(_from_project(named))
 
 
 def data_dir() -> Path:
@@ -101,13 +110,13 @@ def data_dir() -> Path:
 
 def cache_dir() -> Path:
     """Returns the folder that downloads and computed features go to (`COURSE_CACHE_DIR`)."""
-    return Path(os.environ.get("COURSE_CACHE_DIR") or data_dir() / "cache").expanduser()
+    return _from_project(os.environ.get("COURSE_CACHE_DIR") or data_dir() / "cache")
 
 
 def prepared_dir() -> Path | None:
     """Returns the read-only folder that is looked at before the cache (`COURSE_PREPARED_DIR`)."""
     folder = os.environ.get("COURSE_PREPARED_DIR")
-    return Path(folder).expanduser() if folder else None
+    return _from_project(folder) if folder else None
 
 
 def keras_home() -> Path:

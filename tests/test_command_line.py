@@ -69,7 +69,29 @@ def test_doctor_exits_with_1_if_something_is_to_be_mended(monkeypatch, capsys):
 def test_doctor_examines_everything_a_lesson_needs(monkeypatch):
     monkeypatch.setenv("COURSE_DATA_DIR", "drawn")
     things = [finding.thing for finding in doctor.examine_machine()]
-    assert things == ["Python", "packages", "device", "photos", "weights", "cache", "disk"]
+    assert things == [
+        *("Python", "packages", "device", "profile", "cache", "photos", "weights", "disk")
+    ]
+
+
+def test_doctor_names_a_profile_that_does_not_exist(monkeypatch):
+    monkeypatch.setenv("COURSE_PROFILE", "fast")
+    found = {finding.thing: finding for finding in doctor.examine_machine()}["profile"]
+    assert not found.well and "'fast'" in found.found and "COURSE_PROFILE" in found.found
+    monkeypatch.setenv("COURSE_PROFILE", "FULL")
+    found = {finding.thing: finding for finding in doctor.examine_machine()}["profile"]
+    assert found.well and found.found.startswith("full")
+
+
+def test_a_relative_folder_counts_from_the_course_and_not_from_where_python_started(
+    monkeypatch, tmp_path
+):
+    monkeypatch.chdir(tmp_path)
+    for name in ("COURSE_DATA_DIR", "COURSE_CACHE_DIR", "COURSE_PREPARED_DIR"):
+        monkeypatch.setenv(name, "data/mine")
+    mine = settings.project_dir() / "data/mine"
+    assert settings.photos_override() == str(mine)
+    assert settings.cache_dir() == settings.prepared_dir() == mine
 
 
 def test_doctor_names_a_folder_of_photos_that_is_not_there(monkeypatch):

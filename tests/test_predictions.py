@@ -32,6 +32,12 @@ def test_nothing_written_is_said(capsys):
     assert "Nothing written yet" in printed and "(you have written nothing)" in printed
 
 
+def test_an_empty_answer_leaves_the_kept_one():
+    predictions.predict("gap", "smaller")
+    predictions.predict("gap", " ")
+    assert predictions.load_predictions() == {"gap": "smaller"}
+
+
 def test_an_outcome_without_a_prediction_is_shown(capsys):
     predictions.show_prediction("never asked", "0.12")
     assert "(you have written nothing)\nIt turned out: 0.12" in capsys.readouterr().out
