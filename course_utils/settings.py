@@ -99,8 +99,8 @@ def photos_override() -> str | None:
 
     A relative path counts from the course's folder, wherever Python was started.
     """
-    named = os.environ.get("COURSE_DATA_DIR")
-    return named if not named or named == DRAWN else str(_from_project(named))
+    named = os.environ.get("COURSE_DATA_DIR") or None
+    return named if named in (None, DRAWN) else str(_from_project(named))
 
 
 def data_dir() -> Path:

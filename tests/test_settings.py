@@ -31,7 +31,7 @@ def test_profiles_are_the_same_but_for_their_size():
 
 
 def test_unknown_profile_is_refused_with_the_known_ones_and_the_variable():
-    with pytest.raises(ValueError, match=r"'full', 'quick'.*'fast'.*COURSE_PROFILE"):
+    with pytest.raises(ValueError, match=r"'quick', 'full', 'auto'.*'fast'.*COURSE_PROFILE"):
         settings.load_settings("fast")
 
 
@@ -41,20 +41,20 @@ def test_settings_cannot_be_changed_in_place():
 
 
 @pytest.mark.parametrize(
-    ("function", "variable"),
+    ("function", "variable", "named"),
     [
-        (settings.profile_override, "COURSE_PROFILE"),
-        (settings.photos_override, "COURSE_DATA_DIR"),
-        (settings.prepared_dir, "COURSE_PREPARED_DIR"),
+        (settings.profile_override, "COURSE_PROFILE", "something"),
+        (settings.photos_override, "COURSE_DATA_DIR", str(settings.project_dir() / "something")),
+        (settings.prepared_dir, "COURSE_PREPARED_DIR", str(settings.project_dir() / "something")),
     ],
 )
-def test_an_empty_variable_counts_as_unset(monkeypatch, function, variable):
+def test_an_empty_variable_counts_as_unset(monkeypatch, function, variable, named):
     monkeypatch.setenv(variable, "")
     assert function() is None
     monkeypatch.delenv(variable)
     assert function() is None
     monkeypatch.setenv(variable, "something")
-    assert str(function()) == "something"
+    assert str(function()) == named
 
 
 def test_cache_lies_in_the_projects_data_unless_the_variable_names_another(monkeypatch):
