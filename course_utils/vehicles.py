@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -25,6 +23,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw, ImageFilter
+
+from course_utils.files import write_folder_whole
 
 __all__ = [
     "BODIES", "LABELS", "NUISANCES", "VERSION", "ByClass", "draw_vehicle", "draw_vehicles",
@@ -1068,20 +1068,9 @@ def write_vehicles(
     }
     if folder.is_dir():
         return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
+    with write_folder_whole(folder) as beside:
         for split in SPLITS:
             _write_split(beside / split, rows[split], image_size)
-        # mkdtemp lets nobody else read; a cache may be shared.
-        beside.chmod(0o755)
-        try:
-            os.rename(beside, folder)
-        except OSError:
-            if not folder.is_dir():
-                raise
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
     return folder
 
 
