@@ -6,6 +6,7 @@ The only module that imports ipywidgets.
 import base64
 import html
 import io
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,10 +14,12 @@ from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageFont
 from traitlets import Unicode
 
 from course_utils.augmentation import CATALOGUE, Augmentation, LayerCall
+from course_utils.photos import ENDINGS, is_photo
+from course_utils.pixels import list_unreadable, load_pixels
 
 VIEWS = 16
 SIDE = 4
@@ -24,7 +27,6 @@ BORDER = 2
 BORDER_GRAY = 128  # between the photos: seen on a white page and on a dark one
 FIRST_CONTROLS = ("flip", "rotation", "zoom", "brightness", "contrast")
 EPOCHS = 30
-PICTURE_ENDINGS = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
 # Choices of menus that stand for nothing in particular: ipywidgets shows None as an empty menu.
 ALL = "all"
 NONE = "none"
@@ -110,7 +112,7 @@ class NamedImage(widgets.Image):
 
 
 class FolderPhotos:
-    """Pictures of an own folder, letterboxed on black, as photos of a split are.
+    """Pictures of an own folder, read as the photos of a split are.
 
     Args:
         folder: A folder; pictures in its subfolders count too, and a picture's own folder names
@@ -119,6 +121,7 @@ class FolderPhotos:
 
     Raises:
         FileNotFoundError: If the folder does not exist or holds no picture.
+        ValueError: If more than 1 % of the pictures cannot be read.
     """
 
     def __init__(self, folder: str | Path, *, image_size: tuple[int, int]):
@@ -128,34 +131,28 @@ class FolderPhotos:
                 f"Expected a folder with pictures, received {str(folder)!r}, which is none. "
                 "Pass the path of a folder that exists."
             )
-        self._files = sorted(
-            file for file in root.rglob("*") if file.suffix.lower() in PICTURE_ENDINGS
-        )
-        if not self._files:
+        files = sorted(file for file in root.rglob("*") if is_photo(file.name) and file.is_file())
+        if not files:
             raise FileNotFoundError(
                 f"Expected at least one picture in {str(folder)!r}, found none. Put files in it "
-                f"that end with {', '.join(sorted(PICTURE_ENDINGS))}."
+                f"that end with {', '.join(ENDINGS)}."
             )
-        self._image_size = image_size
-        folders = [file.resolve().parent.name for file in self._files]
+        self._pixels = load_pixels(root, files, image_size)
+        if self._pixels.unreadable:
+            warnings.warn(list_unreadable(self._pixels.unreadable, len(files)), stacklevel=4)
+        folders = [files[row].resolve().parent.name for row in self._pixels.readable]
         self.class_names = tuple(sorted(set(folders)))
         self.labels = np.float32([[self.class_names.index(name)] for name in folders])
 
     @property
     def count(self) -> int:
         """The number of pictures."""
-        return len(self._files)
+        return len(self.labels)
 
     def read(self, positions: Sequence[int]) -> np.ndarray:
         """Returns pictures as float32 in [0, 1], shape (len(positions), height, width, 3)."""
-        return np.stack([self._read_one(self._files[position]) for position in positions])
-
-    def _read_one(self, file: Path) -> np.ndarray:
-        height, width = self._image_size
-        with Image.open(file) as picture:
-            upright = ImageOps.exif_transpose(picture).convert("RGB")
-        framed = ImageOps.pad(upright, (width, height), Image.Resampling.LANCZOS, color="black")
-        return np.asarray(framed, "float32") / 255
+        rows = self._pixels.readable[np.asarray(positions)]
+        return self._pixels.stored[rows].astype("float32") / 255
 
 
 @dataclass(frozen=True)
@@ -339,6 +336,20 @@ class AugmentationExplorer:
     def epoch(self) -> int:
         """The epoch shown, from 1: the first use of the photos, the second, and so on."""
         return self._epoch.value
+
+    @property
+    def task(self) -> str:
+        """The task that labels are told for; setting it chooses another one of `tasks`."""
+        return self._task.value
+
+    @task.setter
+    def task(self, task: str) -> None:
+        if task not in self._tasks:
+            raise ValueError(
+                f"Expected a task out of {', '.join(map(repr, self._tasks))}, received {task!r}. "
+                "Choose one of these."
+            )
+        self._task.value = task
 
     @property
     def photos(self) -> np.ndarray:

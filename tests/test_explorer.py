@@ -313,6 +313,9 @@ def test_own_pictures_are_letterboxed_on_black(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(FileNotFoundError, match="found none"):
         AugmentationExplorer(str(tmp_path / "empty"))
+    (tmp_path / "cut.png").write_bytes((tmp_path / "wide.png").read_bytes()[:40])
+    with pytest.raises(ValueError, match=r"1 of 3 photos cannot be read: .*cut\.png"):
+        AugmentationExplorer(tmp_path)
 
 
 def test_own_pictures_in_folders_of_classes(tmp_path):
@@ -431,6 +434,10 @@ def test_the_answer_belongs_to_the_task(splits):
     assert "another task: car or truck" in texts(explorer)
     panels(explorer).value = "judge"
     assert texts(explorer).count("label: ") == 16
+    explorer.task = "car or truck"
+    assert set(explorer.labels) == {"car", "truck"}
+    with pytest.raises(ValueError, match="out of 'car or truck', 'faces left or right'"):
+        explorer.task = "age"
     with pytest.raises(ValueError, match="40 labels for the task"):
         AugmentationExplorer(splits, tasks={"a or b": [0, 1]})
     with pytest.raises(ValueError, match="faces left or right"):
