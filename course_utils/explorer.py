@@ -30,6 +30,7 @@ EPOCHS = 30
 # Choices of menus that stand for nothing in particular: ipywidgets shows None as an empty menu.
 ALL = "all"
 NONE = "none"
+SHOWN = {"one": "one photo, 16 views", "sixteen": "16 photos, a view each"}
 FLIP_CHOICES = (
     ("none", NONE),
     ("left ↔ right", "horizontal"),
@@ -268,6 +269,8 @@ class AugmentationExplorer:
         tasks: Names of tasks such as `"faces left or right"` and their labels for the train
             photos, 0 or 1, shape (count, 1) or (count,): 0 stands for the word before "or".
             `None` is the one task of telling `splits.class_names` apart.
+        show: `"one"` for sixteen views of one photo, `"sixteen"` for sixteen photos with a view
+            each: what the grid begins with.
         controls: Names from `CATALOGUE` for a small explorer with these sliders alone, without
             epochs and judging; `None` is the whole explorer.
         image_size: (height, width) in pixels for own pictures; photos of splits keep theirs.
@@ -285,6 +288,7 @@ class AugmentationExplorer:
         seed: int = 31415,
         classifier: Callable[[np.ndarray], Any] | None = None,
         tasks: Mapping[str, Any] | None = None,
+        show: str = "one",
         controls: Sequence[str] | None = None,
         image_size: tuple[int, int] = (128, 128),
     ):
@@ -303,7 +307,7 @@ class AugmentationExplorer:
         self._pinned = next(active, self._controls[0])
         self._verdicts: list[Verdict] | None = None
         self._quiet = False
-        self._build()
+        self._build(_check_show(show))
         self._load()
 
     @property
@@ -380,7 +384,8 @@ class AugmentationExplorer:
         return data, {"image/png": {"alt": self._alternative()}}
 
     def draw_still(self) -> bytes:
-        """Returns the grid and two lines of text as a PNG, for pages that run nothing."""
+        """Returns the grid, its labels and two lines of text as a PNG, for pages that run
+        nothing."""
         grid = _size(_tile(self._views))
         font = ImageFont.load_default(13)
         lines = [
@@ -395,6 +400,12 @@ class AugmentationExplorer:
         sheet = Image.new("RGB", (grid.width, grid.height + 18 * len(lines) + 10), "white")
         sheet.paste(grid, (0, 0))
         pen = ImageDraw.Draw(sheet)
+        if self._mode.value == "sixteen":
+            side = grid.width // SIDE
+            for number, label in enumerate(self.labels):
+                place = (side * (number % SIDE) + 8, side * (number // SIDE + 1) - 6)
+                pen.rectangle(pen.textbbox(place, label, font=font, anchor="ls"), fill="black")
+                pen.text(place, label, fill="white", font=font, anchor="ls")
         for number, line in enumerate(lines):
             pen.text((6, grid.height + 5 + 18 * number), line, fill="black", font=font)
         # A palette of 256 colours takes a third of the space, which a notebook keeps for ever.
@@ -402,7 +413,7 @@ class AugmentationExplorer:
 
     # What the widget is made of
 
-    def _build(self) -> None:
+    def _build(self, show: str) -> None:
         self._grid = NamedImage(format="jpeg")
         self._captions = widgets.HTML().add_class("ax-captions")
         self._buttons = [
@@ -414,7 +425,7 @@ class AugmentationExplorer:
             [self._grid, widgets.GridBox(self._buttons).add_class("ax-buttons"), self._captions]
         ).add_class("ax-stack")
 
-        left = widgets.VBox([self._build_choice(), stack, self._build_steps()])
+        left = widgets.VBox([self._build_choice(show), stack, self._build_steps()])
         right = widgets.VBox(self._build_right())
         columns = widgets.Box([left.add_class("ax-left"), right.add_class("ax-right")])
         self._code = widgets.HTML().add_class("ax-text")
@@ -422,10 +433,11 @@ class AugmentationExplorer:
             [widgets.HTML(STYLE), columns.add_class("ax-columns"), self._code]
         ).add_class("augmentation-explorer")
 
-    def _build_choice(self) -> widgets.Widget:
+    def _build_choice(self, show: str) -> widgets.Widget:
         """Which photos the grid shows."""
         self._mode = widgets.Dropdown(
-            options=[("one photo, 16 views", "one"), ("16 photos, a view each", "sixteen")],
+            options=[(title, value) for value, title in SHOWN.items()],
+            value=show,
             description="Show",
             style={"description_width": "auto"},
             layout={"flex": "1 1 190px"},
@@ -773,6 +785,15 @@ def _split_task(task: str) -> tuple[str, str]:
             "Name both classes, with the word or between them."
         )
     return before.split()[-1], after.strip()
+
+
+def _check_show(show: str) -> str:
+    if show not in SHOWN:
+        raise ValueError(
+            f"Expected `show` out of {', '.join(map(repr, SHOWN))}, received {show!r}. "
+            "Choose one of these."
+        )
+    return show
 
 
 def _check_controls(controls: Sequence[str] | None) -> tuple[str, ...]:

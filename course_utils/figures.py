@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
 # Okabe and Ito's palette, told apart by colour-blind readers (https://jfly.uni-koeln.de/color/);
@@ -29,6 +30,12 @@ class DescribedFigure(Figure):
         super().__init__(layout="constrained", dpi=DPI, **options)
         self.title = title
         self.alt_text = alt_text or title
+
+    def draw(self, renderer) -> None:
+        """Draws the figure; texts stand as written, since names of classes may hold a `$`."""
+        for text in self.findobj(Text):
+            text.set_parse_math(False)
+        super().draw(renderer)
 
     def to_png(self) -> bytes:
         """Returns the figure as PNG, on white so that it reads in a dark page as well."""

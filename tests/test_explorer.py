@@ -463,6 +463,19 @@ def test_a_page_that_runs_nothing_gets_a_still_picture(splits):
     assert np.abs(grid.astype(int) - shown_grid(explorer)).mean() < 12  # JPEG of pure noise
 
 
+def test_the_grid_can_begin_with_sixteen_photos_and_the_still_picture_then_names_them(splits):
+    explorer = AugmentationExplorer(splits, show="sixteen")
+    assert len(np.unique(explorer.photos, axis=0)) == 16
+    splits.train.read = lambda positions: np.ones((len(positions), 16, 12, 3), "float32")
+    for show, labels_are_there in (("sixteen", True), ("one", False)):
+        explorer = AugmentationExplorer(splits, show=show)
+        still = Image.open(io.BytesIO(explorer.draw_still())).convert("L")
+        grid = np.asarray(still)[: shown_grid(explorer).shape[0]]
+        assert (grid.min() < 40) == labels_are_there, "black behind the labels, on white photos"
+    with pytest.raises(ValueError, match="`show` out of 'one', 'sixteen'"):
+        AugmentationExplorer(splits, show="four")
+
+
 def test_a_small_explorer_has_only_its_sliders(splits):
     explorer = AugmentationExplorer(splits, controls=("contrast",))
     labels = {getattr(w, "description", "") for w in descendants(explorer.widget)}

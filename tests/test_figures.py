@@ -60,6 +60,15 @@ def test_the_same_figure_gives_the_same_bytes(images):
     assert first == second
 
 
+def test_names_with_signs_that_mean_something_to_matplotlib_stand_as_written(images):
+    runs = pd.DataFrame({"$g{$": [0.6, 0.7], "dead_head": [False, False]})
+    for figure in (
+        figures.plot_photos(images[:2], ["$a_{$"] * 2, title="$x{$"),
+        figures.plot_groups({"<b>$q{$": runs}, ["$g{$"], title="$t{$"),
+    ):
+        assert figure.to_png().startswith(b"\x89PNG")
+
+
 def test_text_of_a_figure_holds_no_number_of_its_data(history):
     # nbval compares it between machines; the numbers stand in the alt text alone.
     other = figures.plot_curves({"plain": history * 0.9})._repr_mimebundle_()
