@@ -13,6 +13,7 @@ _EXPORTS = {
     "ByClass": "vehicles",
     "build_classifier": "model",
     "build_splits": "data",
+    "compare": "comparison",
     "draw_vehicles": "vehicles",
     "examine_machine": "doctor",
     "load_car_or_truck": "data",
