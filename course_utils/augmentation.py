@@ -702,6 +702,17 @@ class Augmentation:
     erasing: float = 0.0
     rand_augment: float = 0.0
 
+    def __new__(cls, *positional: Any, **settings: Any) -> "Augmentation":
+        # Python's own message for a misspelt name would not say which names there are.
+        unknown = [name for name in settings if name not in CATALOGUE]
+        if unknown or positional:
+            received = ", ".join(unknown) or repr(positional[0])
+            raise TypeError(
+                f"Expected settings by name, out of {', '.join(CATALOGUE)}, received {received}. "
+                "Write for example Augmentation(rotation=15)."
+            )
+        return super().__new__(cls)
+
     def __post_init__(self) -> None:
         if self.flip not in FLIPS:
             raise ValueError(
@@ -714,8 +725,8 @@ class Augmentation:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, Real):
                 raise TypeError(
-                    f"Expected {name} to be a number from 0 to {entry.maximum:g}, "
-                    f"received {value!r}. For no {name}, leave it out."
+                    f"Expected {name} to be one number from 0 to {entry.maximum:g}, received "
+                    f"{value!r}. It stands for the strength both ways; for no {name}, leave it out."
                 )
             if not 0 <= value <= entry.maximum:  # also catches NaN
                 raise ValueError(
@@ -794,7 +805,10 @@ class Augmentation:
         Raises:
             ValueError: If the text is no JSON object, or names an unknown transformation.
         """
-        settings = json.loads(text)
+        try:
+            settings = json.loads(text)
+        except (TypeError, json.JSONDecodeError):
+            settings = None
         if not isinstance(settings, dict):
             raise ValueError(
                 f"Expected a JSON object such as {cls(contrast=0.5).to_json()}, received {text!r}. "
@@ -869,8 +883,8 @@ def _force(
 
 def _unit_help(entry: Transformation) -> str:
     if entry.unit == "percent":
-        return f"Write {entry.maximum:g} for {_percent(entry.maximum)}."
-    return f"It counts in {entry.unit}."
+        return f"Choose a strength within; {entry.maximum:g} stands for {_percent(entry.maximum)}."
+    return f"Choose a strength within, in {entry.unit}."
 
 
 def _check_seed(seed: int) -> int:
@@ -880,7 +894,7 @@ def _check_seed(seed: int) -> int:
         )
     if not 0 <= seed <= LARGEST_SEED:
         raise ValueError(
-            f"Expected a seed from 0 to {LARGEST_SEED}, received {seed}. Choose a smaller one."
+            f"Expected a seed from 0 to {LARGEST_SEED}, received {seed}. Choose one within."
         )
     return int(seed)
 

@@ -11,7 +11,7 @@ from course_utils.files import folder_size
 # takes a download. Whatever else lies there is the student's, predictions and pictures too.
 COMPUTED = (
     *("features/*/*.npy", "pixels/*.npy", "pixels/*.json", "drawn/v[0-9]*", "drawn/.v[0-9]*"),
-    *("models/*.keras", "machine.json"),
+    *("models/*.keras", "comparisons/*.npz", "machine.json"),
 )
 DOWNLOADED = (
     *("weights/*.npz", "photos/zip-*", "photos/.zip-*", "photos/kaggle", "photos/.kaggle.*"),

@@ -230,9 +230,15 @@ def load_car_or_truck(
 
     Raises:
         FileNotFoundError: If the folder given, or a part of it, is not there.
+        TypeError: If `chosen` is no `Settings`.
         ValueError: If it does not hold two classes of readable photos, or an archive is damaged.
         OSError: If the cache cannot be written; the message says what to do.
     """
+    if not isinstance(chosen, Settings):
+        raise TypeError(
+            f"Expected the settings of a lesson, received {chosen!r}. Write settings = "
+            'start_lesson(profile="quick") and pass them on.'
+        )
     found, source = find_photos(chosen, folder, download=download)
     listed = list_photos(found, seed=chosen.seed)
     if listed.split_by_kit:

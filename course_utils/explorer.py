@@ -6,6 +6,7 @@ The only module that imports ipywidgets.
 import base64
 import html
 import io
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,10 +14,12 @@ from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageFont
 from traitlets import Unicode
 
 from course_utils.augmentation import CATALOGUE, Augmentation, LayerCall
+from course_utils.photos import ENDINGS, is_photo
+from course_utils.pixels import list_unreadable, load_pixels
 
 VIEWS = 16
 SIDE = 4
@@ -24,10 +27,10 @@ BORDER = 2
 BORDER_GRAY = 128  # between the photos: seen on a white page and on a dark one
 FIRST_CONTROLS = ("flip", "rotation", "zoom", "brightness", "contrast")
 EPOCHS = 30
-PICTURE_ENDINGS = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
 # Choices of menus that stand for nothing in particular: ipywidgets shows None as an empty menu.
 ALL = "all"
 NONE = "none"
+SHOWN = {"one": "one photo, 16 views", "sixteen": "16 photos, a view each"}
 FLIP_CHOICES = (
     ("none", NONE),
     ("left ↔ right", "horizontal"),
@@ -110,7 +113,7 @@ class NamedImage(widgets.Image):
 
 
 class FolderPhotos:
-    """Pictures of an own folder, letterboxed on black, as photos of a split are.
+    """Pictures of an own folder, read as the photos of a split are.
 
     Args:
         folder: A folder; pictures in its subfolders count too, and a picture's own folder names
@@ -119,6 +122,7 @@ class FolderPhotos:
 
     Raises:
         FileNotFoundError: If the folder does not exist or holds no picture.
+        ValueError: If more than 1 % of the pictures cannot be read.
     """
 
     def __init__(self, folder: str | Path, *, image_size: tuple[int, int]):
@@ -128,34 +132,28 @@ class FolderPhotos:
                 f"Expected a folder with pictures, received {str(folder)!r}, which is none. "
                 "Pass the path of a folder that exists."
             )
-        self._files = sorted(
-            file for file in root.rglob("*") if file.suffix.lower() in PICTURE_ENDINGS
-        )
-        if not self._files:
+        files = sorted(file for file in root.rglob("*") if is_photo(file.name) and file.is_file())
+        if not files:
             raise FileNotFoundError(
                 f"Expected at least one picture in {str(folder)!r}, found none. Put files in it "
-                f"that end with {', '.join(sorted(PICTURE_ENDINGS))}."
+                f"that end with {', '.join(ENDINGS)}."
             )
-        self._image_size = image_size
-        folders = [file.resolve().parent.name for file in self._files]
+        self._pixels = load_pixels(root, files, image_size)
+        if self._pixels.unreadable:
+            warnings.warn(list_unreadable(self._pixels.unreadable, len(files)), stacklevel=4)
+        folders = [files[row].resolve().parent.name for row in self._pixels.readable]
         self.class_names = tuple(sorted(set(folders)))
         self.labels = np.float32([[self.class_names.index(name)] for name in folders])
 
     @property
     def count(self) -> int:
         """The number of pictures."""
-        return len(self._files)
+        return len(self.labels)
 
     def read(self, positions: Sequence[int]) -> np.ndarray:
         """Returns pictures as float32 in [0, 1], shape (len(positions), height, width, 3)."""
-        return np.stack([self._read_one(self._files[position]) for position in positions])
-
-    def _read_one(self, file: Path) -> np.ndarray:
-        height, width = self._image_size
-        with Image.open(file) as picture:
-            upright = ImageOps.exif_transpose(picture).convert("RGB")
-        framed = ImageOps.pad(upright, (width, height), Image.Resampling.LANCZOS, color="black")
-        return np.asarray(framed, "float32") / 255
+        rows = self._pixels.readable[np.asarray(positions)]
+        return self._pixels.stored[rows].astype("float32") / 255
 
 
 @dataclass(frozen=True)
@@ -271,6 +269,8 @@ class AugmentationExplorer:
         tasks: Names of tasks such as `"faces left or right"` and their labels for the train
             photos, 0 or 1, shape (count, 1) or (count,): 0 stands for the word before "or".
             `None` is the one task of telling `splits.class_names` apart.
+        show: `"one"` for sixteen views of one photo, `"sixteen"` for sixteen photos with a view
+            each: what the grid begins with.
         controls: Names from `CATALOGUE` for a small explorer with these sliders alone, without
             epochs and judging; `None` is the whole explorer.
         image_size: (height, width) in pixels for own pictures; photos of splits keep theirs.
@@ -288,6 +288,7 @@ class AugmentationExplorer:
         seed: int = 31415,
         classifier: Callable[[np.ndarray], Any] | None = None,
         tasks: Mapping[str, Any] | None = None,
+        show: str = "one",
         controls: Sequence[str] | None = None,
         image_size: tuple[int, int] = (128, 128),
     ):
@@ -306,7 +307,7 @@ class AugmentationExplorer:
         self._pinned = next(active, self._controls[0])
         self._verdicts: list[Verdict] | None = None
         self._quiet = False
-        self._build()
+        self._build(_check_show(show))
         self._load()
 
     @property
@@ -341,6 +342,20 @@ class AugmentationExplorer:
         return self._epoch.value
 
     @property
+    def task(self) -> str:
+        """The task that labels are told for; setting it chooses another one of `tasks`."""
+        return self._task.value
+
+    @task.setter
+    def task(self, task: str) -> None:
+        if task not in self._tasks:
+            raise ValueError(
+                f"Expected a task out of {', '.join(map(repr, self._tasks))}, received {task!r}. "
+                "Choose one of these."
+            )
+        self._task.value = task
+
+    @property
     def photos(self) -> np.ndarray:
         """The photos before augmentation, float32 in [0, 1], shape (16, height, width, 3)."""
         return self._images
@@ -369,7 +384,8 @@ class AugmentationExplorer:
         return data, {"image/png": {"alt": self._alternative()}}
 
     def draw_still(self) -> bytes:
-        """Returns the grid and two lines of text as a PNG, for pages that run nothing."""
+        """Returns the grid, its labels and two lines of text as a PNG, for pages that run
+        nothing."""
         grid = _size(_tile(self._views))
         font = ImageFont.load_default(13)
         lines = [
@@ -384,6 +400,12 @@ class AugmentationExplorer:
         sheet = Image.new("RGB", (grid.width, grid.height + 18 * len(lines) + 10), "white")
         sheet.paste(grid, (0, 0))
         pen = ImageDraw.Draw(sheet)
+        if self._mode.value == "sixteen":
+            side = grid.width // SIDE
+            for number, label in enumerate(self.labels):
+                place = (side * (number % SIDE) + 8, side * (number // SIDE + 1) - 6)
+                pen.rectangle(pen.textbbox(place, label, font=font, anchor="ls"), fill="black")
+                pen.text(place, label, fill="white", font=font, anchor="ls")
         for number, line in enumerate(lines):
             pen.text((6, grid.height + 5 + 18 * number), line, fill="black", font=font)
         # A palette of 256 colours takes a third of the space, which a notebook keeps for ever.
@@ -391,7 +413,7 @@ class AugmentationExplorer:
 
     # What the widget is made of
 
-    def _build(self) -> None:
+    def _build(self, show: str) -> None:
         self._grid = NamedImage(format="jpeg")
         self._captions = widgets.HTML().add_class("ax-captions")
         self._buttons = [
@@ -403,7 +425,7 @@ class AugmentationExplorer:
             [self._grid, widgets.GridBox(self._buttons).add_class("ax-buttons"), self._captions]
         ).add_class("ax-stack")
 
-        left = widgets.VBox([self._build_choice(), stack, self._build_steps()])
+        left = widgets.VBox([self._build_choice(show), stack, self._build_steps()])
         right = widgets.VBox(self._build_right())
         columns = widgets.Box([left.add_class("ax-left"), right.add_class("ax-right")])
         self._code = widgets.HTML().add_class("ax-text")
@@ -411,10 +433,11 @@ class AugmentationExplorer:
             [widgets.HTML(STYLE), columns.add_class("ax-columns"), self._code]
         ).add_class("augmentation-explorer")
 
-    def _build_choice(self) -> widgets.Widget:
+    def _build_choice(self, show: str) -> widgets.Widget:
         """Which photos the grid shows."""
         self._mode = widgets.Dropdown(
-            options=[("one photo, 16 views", "one"), ("16 photos, a view each", "sixteen")],
+            options=[(title, value) for value, title in SHOWN.items()],
+            value=show,
             description="Show",
             style={"description_width": "auto"},
             layout={"flex": "1 1 190px"},
@@ -762,6 +785,15 @@ def _split_task(task: str) -> tuple[str, str]:
             "Name both classes, with the word or between them."
         )
     return before.split()[-1], after.strip()
+
+
+def _check_show(show: str) -> str:
+    if show not in SHOWN:
+        raise ValueError(
+            f"Expected `show` out of {', '.join(map(repr, SHOWN))}, received {show!r}. "
+            "Choose one of these."
+        )
+    return show
 
 
 def _check_controls(controls: Sequence[str] | None) -> tuple[str, ...]:

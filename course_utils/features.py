@@ -217,18 +217,24 @@ class StoredViews:
         """Returns a `tf.data.Dataset` that goes through epoch 0, 1, 2 … each time it is used.
 
         Keras traces a Python data set anew for every `evaluate`, which costs more than the head
-        itself; a `tf.data.Dataset` is traced once.
+        itself; a `tf.data.Dataset` is traced once. `from_generator` would make each batch cost
+        twice: it sets glibc's M_TRIM_THRESHOLD, and memory is asked of the system every time.
         """
-        epochs = itertools.count()
-        shapes = (
-            tensorflow.TensorSpec((None, *self.views[0].shape), "float32"),
-            tensorflow.TensorSpec((None, 1), "float32"),
-        )
-        batches = tensorflow.data.Dataset.from_generator(
-            lambda: self.read_epoch(next(epochs)), output_signature=shapes
-        )
-        counted = batches.apply(tensorflow.data.experimental.assert_cardinality(len(self)))
-        return counted.prefetch(2)
+        epochs, batches = itertools.count(), iter(())
+
+        def read(step):
+            nonlocal batches
+            if step == 0:
+                batches = self.read_epoch(next(epochs))
+            return next(batches)
+
+        def read_batch(step):
+            features, labels = tensorflow.numpy_function(read, [step], ["float32", "float32"])
+            features.set_shape((None, *self.views[0].shape))
+            labels.set_shape((None, 1))
+            return features, labels
+
+        return tensorflow.data.Dataset.range(len(self)).map(read_batch).prefetch(2)
 
 
 def draw_views(count: int, views: int, *, seed: int, epoch: int) -> np.ndarray:

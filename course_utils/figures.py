@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib import rc_context
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
 # Okabe and Ito's palette, told apart by colour-blind readers (https://jfly.uni-koeln.de/color/);
@@ -33,6 +34,12 @@ class DescribedFigure(Figure):
         super().__init__(layout="constrained", dpi=DPI, **options)
         self.title = title
         self.alt_text = alt_text or title
+
+    def draw(self, renderer) -> None:
+        """Draws the figure; texts stand as written, since names of classes may hold a `$`."""
+        for text in self.findobj(Text):
+            text.set_parse_math(False)
+        super().draw(renderer)
 
     def to_bytes(self, file_format: str = "png") -> bytes:
         """Returns the figure as a file, on white so that it reads in a dark page as well.
@@ -421,4 +428,53 @@ def _describe_groups(results: Mapping[str, pd.DataFrame], groups: Sequence[str],
         )
         means = means if len(alive) else "no living head"
         parts.append(f"{name}: {means}; {len(runs) - len(alive)} of {len(runs)} heads died.")
+    return " ".join(parts)
+
+
+def plot_differences(
+    differences: pd.DataFrame, *, baseline: str, measure: str, title: str
+) -> DescribedFigure:
+    """Shows each policy's difference from the baseline with both of its intervals.
+
+    Args:
+        differences: As `Comparison.differences` returns it, one row a policy.
+        baseline: What the policies are compared with.
+        measure: What the differences are of, such as `"valid accuracy"`.
+        title: Of the figure.
+    """
+    fig = DescribedFigure(
+        title=title,
+        alt_text=_describe_differences(differences, baseline, measure, title),
+        figsize=(7.6, 1.8 + 0.55 * len(differences)),
+    )
+    ax = fig.add_subplot()
+    ax.axvline(0, color="0.5", linestyle=":")
+    looks = {
+        "photos": {"color": COLOURS[1], "linewidth": 2, "label": "other photos, another start"},
+        "seeds": {"color": COLOURS[0], "linewidth": 6, "label": "the same photos, another start"},
+    }
+    for row, found in enumerate(differences.itertuples()):
+        for kind, look in looks.items():
+            ends = (getattr(found, f"{kind}_low"), getattr(found, f"{kind}_high"))
+            ax.plot(ends, (row, row), **(look if not row else look | {"label": ""}))
+        ax.plot(found.difference, row, "o", color="black", markersize=5)
+    ax.set_yticks(range(len(differences)), [textwrap.fill(name, 24) for name in differences.index])
+    ax.set_ylim(len(differences) - 0.5, -0.5)
+    ax.set_xlabel(f"{measure}: difference from {baseline}")
+    ax.grid(axis="x", alpha=0.3)
+    ax.spines[["top", "right", "left"]].set_visible(False)
+    ax.tick_params(left=False)
+    ax.set_title(title, fontsize=11)
+    fig.legend(loc="outside lower center", ncols=2, frameon=False)
+    return fig
+
+
+def _describe_differences(differences, baseline: str, measure: str, title: str) -> str:
+    parts = [f"{title}. Difference in {measure} from {baseline}, with 95 % intervals."]
+    for found in differences.itertuples():
+        parts.append(
+            f"{found.Index}: {found.difference:+.3f}; for the same photos from another start "
+            f"{found.seeds_low:+.3f} to {found.seeds_high:+.3f}, for other photos as well "
+            f"{found.photos_low:+.3f} to {found.photos_high:+.3f}."
+        )
     return " ".join(parts)

@@ -5,17 +5,15 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from course_utils import features, runtime
+from course_utils import runtime
 from course_utils.data import Splits
-from course_utils.features import StoredFeatures, StoredViews
-from course_utils.model import Parts, build_classifier, split_model
+from course_utils.features import StoredViews
+from course_utils.heads import Heads, in_order, measure_losses, open_features
+from course_utils.model import build_classifier, split_model
 from course_utils.progress import Progress
 
 runtime.import_tensorflow()
 import keras  # noqa: E402 (TensorFlow is to be quiet first)
-
-EVALUATION_BATCH = 512  # photos' features at once: 16 MB
-SMALLEST = 1e-7  # Keras's own limit to what a probability may be in the cross-entropy
 
 
 def measure_groups(
@@ -70,10 +68,10 @@ def measure_groups(
             raise ValueError(f"Expected `{name}` to be a whole number from 1, received {value!r}.")
     models = [build_classifier(base, augmentation, seed=number) for number in range(seeds)]
     parts = split_model(models[0])
-    train_views, clean, valid = _open_features(
+    train_views, clean, valid = open_features(
         parts, splits, views=views, seed=seed, precision=precision, progress=progress
     )
-    heads = _build_heads([split_model(model).head for model in models], clean.shape)
+    heads = Heads([split_model(model).head for model in models], clean.shape)
     batches = StoredViews(
         train_views,
         splits.train.labels,
@@ -82,97 +80,15 @@ def measure_groups(
         seed=seed,
     )
     with Progress(epochs, "Epochs", shown=progress) as line:
-        advance = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: line.advance())
-        # The batches bring their own order, one permutation an epoch.
-        heads.fit(
-            batches.as_dataset(), epochs=epochs, shuffle=False, verbose=0, callbacks=[advance]
-        )
-    train_answers, alive = _answer(heads, clean)
-    answers, _ = _answer(heads, valid)
+        heads.fit(batches, epochs=epochs, on_epoch_end=lambda epoch: line.advance())
+    train_answers, alive = heads.answer(in_order([clean], splits.train.labels))
+    answers, _ = heads.answer(in_order([valid], splits.valid.labels))
     right = (answers > 0.5) == (splits.valid.labels > 0.5)
     columns = {name: right[names == name].mean(axis=0) for name in dict.fromkeys(names)}
     columns |= {
-        "clean_loss": _measure_loss(train_answers, splits.train.labels),
-        "val_loss": _measure_loss(answers, splits.valid.labels),
+        "clean_loss": measure_losses(train_answers, splits.train.labels).mean(axis=0),
+        "val_loss": measure_losses(answers, splits.valid.labels).mean(axis=0),
         "val_binary_accuracy": right.mean(axis=0),
         "dead_head": ~alive,
     }
     return pd.DataFrame(columns, index=pd.RangeIndex(seeds, name="seed"))
-
-
-def _open_features(
-    parts: Parts, splits: Splits, *, views: int, seed: int, precision: str, progress: bool
-) -> tuple[list[StoredFeatures], StoredFeatures, StoredFeatures]:
-    """Returns features of the train photos in every view, and clean ones of train and valid."""
-    drawn = features.list_views(parts.front, views=views, seed=seed)
-    clean = features.clean_view(parts.front)
-    needed = [(splits.valid, [clean]), (splits.train, [clean, *drawn])]
-    store = features.prepare_features(
-        parts.front, parts.base, needed, precision=precision, seed=seed, progress=progress
-    )
-    opened = [store.open(splits.train, view) for view in drawn]
-    return opened, store.open(splits.train, clean), store.open(splits.valid, clean)
-
-
-def _build_heads(heads: Sequence[Sequence[keras.Layer]], shape: tuple[int, ...]) -> keras.Model:
-    """Returns heads of two dense layers as one model, compiled.
-
-    Args:
-        heads: Each head's layers, the last two dense; their weights are taken over.
-        shape: Of one photo's features.
-
-    Returns:
-        A model from features to probabilities, (batch, heads). Its loss is the sum of the
-        heads' losses, so that each head moves as it would alone.
-    """
-    count, hidden = len(heads), heads[0][-2].units
-    side_by_side = keras.Sequential(
-        [
-            keras.Input(shape),
-            keras.layers.Flatten(),
-            # All hidden units of all heads in one layer: head after head, six by six.
-            keras.layers.Dense(count * hidden, activation="relu"),
-            keras.layers.Reshape((count, hidden)),
-            keras.layers.EinsumDense(
-                "bsh,sh->bs", output_shape=(count,), bias_axes="s", activation="sigmoid"
-            ),
-        ]
-    )
-    kernels, biases, outputs, output_biases = zip(
-        *([array for layer in head[-2:] for array in layer.get_weights()] for head in heads),
-        strict=True,
-    )
-    side_by_side.set_weights(
-        [
-            np.hstack(kernels),
-            np.hstack(biases),
-            np.hstack(outputs).T,
-            np.hstack(output_biases),
-        ]
-    )
-
-    def summed_loss(labels, answers):
-        repeated = keras.ops.broadcast_to(labels, keras.ops.shape(answers))
-        return count * keras.losses.binary_crossentropy(repeated, answers)
-
-    # XLA gains nothing here and compiles anew for the last, smaller batch.
-    side_by_side.compile(optimizer="adam", loss=summed_loss, jit_compile=False)
-    return side_by_side
-
-
-def _answer(heads: keras.Model, stored: StoredFeatures):
-    """Returns every head's probabilities, (photos, heads), and which heads are alive."""
-    inside = keras.Model(heads.inputs[0], [heads.layers[-2].output, heads.outputs[0]])
-    answers, alive = [], []
-    for start in range(0, stored.count, EVALUATION_BATCH):
-        read = stored.read(np.arange(start, min(start + EVALUATION_BATCH, stored.count)))
-        # Called, not predicted: `predict` would trace a graph anew for each set of heads.
-        hidden, probabilities = map(keras.ops.convert_to_numpy, inside(read, training=False))
-        answers.append(probabilities)
-        alive.append(hidden.any(axis=(0, 2)))
-    return np.concatenate(answers), np.any(alive, axis=0)
-
-
-def _measure_loss(answers: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    answers = np.clip(answers.astype(float), SMALLEST, 1 - SMALLEST)
-    return -np.log(np.where(labels > 0.5, answers, 1 - answers)).mean(axis=0)

@@ -1,23 +1,27 @@
 """Keeps what a student predicts, and puts it beside what was measured."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from course_utils import settings
 from course_utils.files import write_whole
 
 
-def _record() -> Path:
-    return settings.cache_dir() / "predictions.json"
+def _record(kind: str = "predictions") -> Path:
+    return settings.cache_dir() / f"{kind}.json"
 
 
-def load_predictions() -> dict[str, str]:
+def load_predictions(kind: str = "predictions") -> dict:
     """Returns all predictions kept so far, by question.
 
+    Args:
+        kind: `"predictions"`, texts; or `"bets"`, pairs of an answer and how sure.
+
     Raises:
-        ValueError: If the file is not what `predict` writes.
+        ValueError: If the file is not what `predict` or `bet` writes.
     """
-    path = _record()
+    path = _record(kind)
     if not path.is_file():
         return {}
     try:
@@ -26,7 +30,7 @@ def load_predictions() -> dict[str, str]:
             raise ValueError("not a JSON object")
     except ValueError as error:
         raise ValueError(
-            f"Expected the predictions in {path} as a JSON object, received something else "
+            f"Expected the {kind} in {path} as a JSON object, received something else "
             f"({error}). Mend the file, or delete it to start anew."
         ) from error
     return kept
@@ -65,3 +69,56 @@ def show_prediction(question: str, outcome: str) -> None:
     """
     predicted = load_predictions().get(question) or "(you have written nothing)"
     print(f"You predicted: {predicted}\nIt turned out: {outcome}")
+
+
+def bet(question: str, answer: str, *, choices: Sequence[str], sure: float = 0.5) -> None:
+    """Keeps a bet, to be scored when the outcome is there; a later one replaces it, unless empty.
+
+    Args:
+        question: Its name, such as `"flip"`.
+        answer: One of the choices; empty while you have not made up your mind.
+        choices: What may come out.
+        sure: How sure you are, from 0 to 1: out of a hundred such bets, how many you would win,
+            divided by a hundred.
+
+    Raises:
+        ValueError: If the answer is none of the choices, or `sure` is outside its range.
+    """
+    if not isinstance(answer, str) or not answer.strip():
+        print(f"No bet yet: put one of {', '.join(map(repr, choices))} in the quotes.")
+        return
+    if answer.strip() not in choices:
+        raise ValueError(
+            f"Expected a bet on one of {', '.join(map(repr, choices))}, received {answer!r}."
+        )
+    if isinstance(sure, bool) or not isinstance(sure, int | float) or not 0 <= sure <= 1:
+        raise ValueError(f"Expected `sure` from 0 to 1, received {sure!r}. 0.7 stands for 70 %.")
+    with write_whole(_record("bets")) as beside:
+        kept = load_predictions("bets") | {question: [answer.strip(), float(sure)]}
+        beside.write_text(json.dumps(kept, indent=1, ensure_ascii=False), encoding="utf-8")
+    print("Kept.")
+
+
+def settle_bet(question: str, outcome: str) -> None:
+    """Prints a bet beside its outcome, and its score.
+
+    The score is the square of how far off the sureness was (Brier): 0 for a bet won that was
+    sure, 1 for one lost that was sure, 0.25 for knowing nothing. Saying what you believe scores
+    best in the long run.
+
+    Args:
+        question: The name it was kept under.
+        outcome: The choice that came out.
+
+    Source:
+        Brier, Verification of forecasts expressed in terms of probability, Monthly Weather
+        Review 78 (1950), 1-3.
+    """
+    kept = load_predictions("bets").get(question)
+    if kept is None:
+        print(f"You have bet nothing. It turned out: {outcome}.")
+        return
+    answer, sure = kept
+    score = (sure - (answer == outcome)) ** 2
+    print(f"You bet on {answer!r}, {sure:.0%} sure. It turned out: {outcome!r}.")
+    print(f"Score: {score:.2f} (0 is best, 0.25 is knowing nothing, 1 is worst).")

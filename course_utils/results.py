@@ -8,7 +8,7 @@ from course_utils import settings
 from course_utils.files import readable_name
 
 HISTORIES = "histories.csv"
-RUN = ("policy", "views", "seed")
+RUN = ("policy", "views", "seed")  # Without `views`, the file has one number of them throughout.
 MEASURED = (
     *("clean_loss", "val_loss", "clean_binary_accuracy", "val_binary_accuracy", "gap"),
     "dead_head",
@@ -24,9 +24,9 @@ def read_histories(path: Path) -> pd.DataFrame:
     """Returns the histories of many runs, checked: every run has all epochs, once, in order.
 
     Args:
-        path: A CSV file with the columns policy, views, seed, epoch (from 1), clean_loss,
-            val_loss, clean_binary_accuracy, val_binary_accuracy, gap and dead_head; others stay
-            as they are.
+        path: A CSV file with the columns policy, seed, epoch (from 1), clean_loss, val_loss,
+            clean_binary_accuracy, val_binary_accuracy, gap and dead_head, and views where a
+            policy has runs with several numbers of them; others stay as they are.
 
     Returns:
         A DataFrame, one row an epoch of a run, sorted by run and epoch in the file's order of
@@ -37,14 +37,15 @@ def read_histories(path: Path) -> pd.DataFrame:
         ValueError: If columns, numbers or epochs are missing or twice there.
     """
     table = pd.read_csv(path)
-    missing = [name for name in (*RUN, "epoch", *MEASURED) if name not in table]
+    run_columns = [name for name in RUN if name != "views" or name in table]
+    columns = [*run_columns, "epoch", *MEASURED]
+    missing = [name for name in columns if name not in table]
     if missing:
         raise ValueError(
-            f"Expected the columns {', '.join((*RUN, 'epoch', *MEASURED))} in "
+            f"Expected the columns {', '.join(columns)} in "
             f"{readable_name(path)}, received none called {', '.join(missing)}. Write it anew."
         )
-    measured = list(MEASURED)
-    empty = table[[*RUN, "epoch", *measured]].isna().any(axis=1)
+    empty = table[columns].isna().any(axis=1)
     if empty.any():
         raise ValueError(
             f"Expected a value in every cell of {readable_name(path)}, received none in line "
@@ -53,17 +54,17 @@ def read_histories(path: Path) -> pd.DataFrame:
     table["dead_head"] = table["dead_head"].astype(bool)
     order = {policy: place for place, policy in enumerate(dict.fromkeys(table["policy"]))}
     table = table.sort_values(
-        [*RUN, "epoch"],
+        [*run_columns, "epoch"],
         key=lambda column: column.map(order) if column.name == "policy" else column,
         ignore_index=True,
     )
     epochs = table["epoch"].nunique()
-    for run, history in table.groupby(list(RUN)):
+    for run, history in table.groupby(run_columns):
         if history["epoch"].tolist() != list(range(1, epochs + 1)):
             raise ValueError(
                 f"Expected the epochs 1 to {epochs} of every run in {readable_name(path)}, "
-                f"received {history['epoch'].tolist()} of policy {run[0]!r}, views {run[1]}, seed "
-                f"{run[2]}. Write the file anew."
+                f"received {history['epoch'].tolist()} where {', '.join(run_columns)} is {run}. "
+                "Write the file anew."
             )
     return table
 
@@ -85,10 +86,13 @@ def choose_runs(histories: pd.DataFrame, policy: str, *, views: int | None = Non
             f"Expected a policy out of {', '.join(dict.fromkeys(histories['policy']))}, received "
             f"{policy!r}. Correct its name in gallery.py, or the file in data/results."
         )
-    wanted = runs["views"].max() if views is None else views
-    if wanted not in set(runs["views"]):
+    there = runs.get("views")
+    if views is None:
+        return runs if there is None else runs[there == there.max()]
+    if there is None or views not in set(there):
+        known = "one number" if there is None else f"{sorted(set(there))}"
         raise ValueError(
-            f"Expected {policy!r} with {sorted(set(runs['views']))} views, received {views}. "
-            "Choose one of them."
+            f"Expected {policy!r} with {known} of views, received {views}. Choose one that is "
+            "there."
         )
-    return runs[runs["views"] == wanted]
+    return runs[there == views]

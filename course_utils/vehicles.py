@@ -365,11 +365,14 @@ class Surface:
 
 def _between(lines: np.ndarray, points: np.ndarray, wanted: Sequence[float], axis: int):
     """Linear interpolation of the points along one axis of their grid."""
-    wanted = np.clip(wanted, lines[0], lines[-1])
-    after = np.clip(np.searchsorted(lines, wanted, side="right"), 1, len(lines) - 1)
-    share = (wanted - lines[after - 1]) / (lines[after] - lines[after - 1])
-    share = share[:, None, None] if axis == 0 else share[None, :, None]
-    low, high = np.take(points, after - 1, axis), np.take(points, after, axis)
+    # Some eighty times a picture: `np.clip` and `np.take` would cost more than the arithmetic.
+    wanted = np.minimum(np.maximum(wanted, lines[0]), lines[-1])
+    after = np.minimum(np.maximum(lines.searchsorted(wanted, side="right"), 1), len(lines) - 1)
+    start, stop = lines[after - 1], lines[after]
+    share = ((wanted - start) / (stop - start))[:, None]
+    if axis == 0:
+        share = share[:, None]
+    low, high = points.take(after - 1, axis), points.take(after, axis)
     return low + (high - low) * share
 
 
@@ -381,15 +384,17 @@ class Mesh:
 
     def add(self, grid, colour, *, layer: float, gloss: float = 0.0, glow: float = 0.0) -> None:
         """Adds every cell of a grid of points, shape (m, n, 3)."""
-        corners = (grid[:-1, :-1], grid[1:, :-1], grid[1:, 1:], grid[:-1, 1:])
-        faces = np.stack(corners, axis=2).reshape(-1, 4, 3)
-        self.faces.append(faces)
-        material = (*colour, gloss, glow, layer)
-        self.materials.append(np.broadcast_to(material, (len(faces), 6)))
+        rows, columns = grid.shape[0] - 1, grid.shape[1] - 1
+        faces = np.empty((rows, columns, 4, 3))
+        faces[:, :, 0], faces[:, :, 1] = grid[:-1, :-1], grid[1:, :-1]
+        faces[:, :, 2], faces[:, :, 3] = grid[1:, 1:], grid[:-1, 1:]
+        self.faces.append(faces.reshape(-1, 4, 3))
+        self.materials.append((*colour, gloss, glow, layer))
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray]:
         """Faces, shape (n, 4, 3), and materials, shape (n, 6): RGB, gloss, glow, layer."""
-        return np.concatenate(self.faces), np.concatenate(self.materials)
+        counts = [len(faces) for faces in self.faces]
+        return np.concatenate(self.faces), np.repeat(self.materials, counts, axis=0)
 
 
 def _disc(x: float, y: float, z: float, radius: float, steps: int = 10) -> np.ndarray:

@@ -1,5 +1,7 @@
 """The catalogue and the value: what a setting says is what the Keras layers really do."""
 
+import copy
+import pickle
 import subprocess
 import sys
 from dataclasses import fields, replace
@@ -92,6 +94,12 @@ def test_equal_values_give_the_same_text():
     assert Augmentation(flip="horizontal").to_json() == '{"flip": "horizontal"}'
 
 
+def test_value_survives_copying_and_pickling():
+    value = Augmentation(rotation=15, flip="vertical")
+    assert pickle.loads(pickle.dumps(value)) == copy.deepcopy(value) == value
+    assert replace(value, zoom=0.2) == Augmentation(rotation=15, flip="vertical", zoom=0.2)
+
+
 def test_value_cannot_be_changed():
     with pytest.raises(AttributeError):
         Augmentation().contrast = 0.5
@@ -108,7 +116,7 @@ def test_values_out_of_range_are_refused(name, wrong):
 
 @pytest.mark.parametrize("wrong", ["0.5", None, True, (0.1, 0.2)])
 def test_strengths_that_are_no_numbers_are_refused(wrong):
-    with pytest.raises(TypeError, match="Expected contrast to be a number"):
+    with pytest.raises(TypeError, match="Expected contrast to be one number"):
         Augmentation(contrast=wrong)
 
 
@@ -117,8 +125,13 @@ def test_wrong_choices_seeds_and_texts_are_refused():
         Augmentation(flip="both")
     with pytest.raises(ValueError, match="received tilt"):
         Augmentation.from_json('{"tilt": 3}')
-    with pytest.raises(ValueError, match="JSON object"):
-        Augmentation.from_json("[0.5]")
+    for text in ("[0.5]", "{}x", None):
+        with pytest.raises(ValueError, match="JSON object"):
+            Augmentation.from_json(text)
+    with pytest.raises(TypeError, match="out of flip, .*received tilt"):
+        Augmentation(tilt=3)
+    with pytest.raises(TypeError, match=r"by name, .*received 0\.5"):
+        Augmentation(0.5)
     with pytest.raises(ValueError, match="seed from 0 to"):
         Augmentation(contrast=0.5).layers(-1)
     with pytest.raises(TypeError, match="seed to be an integer"):

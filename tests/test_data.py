@@ -649,3 +649,8 @@ def test_real_photos_load_unchanged_and_balanced(real_photos):
         assert image.size == (128, 128)
         expected = np.asarray(image.convert("RGB"), "float32") / 255
     np.testing.assert_array_equal(splits.train.read([5])[0], expected)
+
+
+def test_a_profiles_name_is_no_settings():
+    with pytest.raises(TypeError, match=r"settings of a lesson, received 'quick'.*start_lesson"):
+        load_car_or_truck("quick")

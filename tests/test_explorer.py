@@ -313,6 +313,9 @@ def test_own_pictures_are_letterboxed_on_black(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(FileNotFoundError, match="found none"):
         AugmentationExplorer(str(tmp_path / "empty"))
+    (tmp_path / "cut.png").write_bytes((tmp_path / "wide.png").read_bytes()[:40])
+    with pytest.raises(ValueError, match=r"1 of 3 photos cannot be read: .*cut\.png"):
+        AugmentationExplorer(tmp_path)
 
 
 def test_own_pictures_in_folders_of_classes(tmp_path):
@@ -431,6 +434,10 @@ def test_the_answer_belongs_to_the_task(splits):
     assert "another task: car or truck" in texts(explorer)
     panels(explorer).value = "judge"
     assert texts(explorer).count("label: ") == 16
+    explorer.task = "car or truck"
+    assert set(explorer.labels) == {"car", "truck"}
+    with pytest.raises(ValueError, match="out of 'car or truck', 'faces left or right'"):
+        explorer.task = "age"
     with pytest.raises(ValueError, match="40 labels for the task"):
         AugmentationExplorer(splits, tasks={"a or b": [0, 1]})
     with pytest.raises(ValueError, match="faces left or right"):
@@ -454,6 +461,19 @@ def test_a_page_that_runs_nothing_gets_a_still_picture(splits):
     assert still.format == "PNG"
     grid = np.asarray(still.convert("RGB"))[: shown_grid(explorer).shape[0]]
     assert np.abs(grid.astype(int) - shown_grid(explorer)).mean() < 12  # JPEG of pure noise
+
+
+def test_the_grid_can_begin_with_sixteen_photos_and_the_still_picture_then_names_them(splits):
+    explorer = AugmentationExplorer(splits, show="sixteen")
+    assert len(np.unique(explorer.photos, axis=0)) == 16
+    splits.train.read = lambda positions: np.ones((len(positions), 16, 12, 3), "float32")
+    for show, labels_are_there in (("sixteen", True), ("one", False)):
+        explorer = AugmentationExplorer(splits, show=show)
+        still = Image.open(io.BytesIO(explorer.draw_still())).convert("L")
+        grid = np.asarray(still)[: shown_grid(explorer).shape[0]]
+        assert (grid.min() < 40) == labels_are_there, "black behind the labels, on white photos"
+    with pytest.raises(ValueError, match="`show` out of 'one', 'sixteen'"):
+        AugmentationExplorer(splits, show="four")
 
 
 def test_a_small_explorer_has_only_its_sliders(splits):

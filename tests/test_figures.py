@@ -60,6 +60,15 @@ def test_the_same_figure_gives_the_same_bytes(images):
     assert first == second
 
 
+def test_names_with_signs_that_mean_something_to_matplotlib_stand_as_written(images):
+    runs = pd.DataFrame({"$g{$": [0.6, 0.7], "dead_head": [False, False]})
+    for figure in (
+        figures.plot_photos(images[:2], ["$a_{$"] * 2, title="$x{$"),
+        figures.plot_groups({"<b>$q{$": runs}, ["$g{$"], title="$t{$"),
+    ):
+        assert figure.to_png().startswith(b"\x89PNG")
+
+
 def test_text_of_a_figure_holds_no_number_of_its_data(history):
     # nbval compares it between machines; the numbers stand in the alt text alone.
     other = figures.plot_curves({"plain": history * 0.9})._repr_mimebundle_()
@@ -96,3 +105,19 @@ def test_dead_heads_are_shown_but_not_averaged(drawn):
     assert "1 of 4 heads died" in drawn["counts"].alt_text
     markers = [line.get_marker() for line in drawn["counts"].axes[0].lines]
     assert "x" in markers
+
+
+def test_differences_show_both_intervals_and_say_them():
+    table = pd.DataFrame(
+        {"difference": [0.02], "seeds_low": [0.01], "seeds_high": [0.03]}
+        | {"photos_low": [-0.01], "photos_high": [0.05], "detectable": [0.04], "pairs": [20]},
+        index=["flip"],
+    )
+    figure = figures.plot_differences(
+        table, baseline="none", measure="valid accuracy", title="Is it the flip?"
+    )
+    assert "flip: +0.020" in figure.alt_text and "-0.010 to +0.050" in figure.alt_text
+    lines = [line.get_xdata() for line in figure.axes[0].lines]
+    assert any(np.array_equal(line, (0.01, 0.03)) for line in lines)
+    assert any(np.array_equal(line, (-0.01, 0.05)) for line in lines)
+    assert figure.to_png().startswith(b"\x89PNG")

@@ -62,3 +62,26 @@ def test_letters_of_every_alphabet_are_kept(cache):
     predictions.predict("gap", "plus petit, 더 작다")
     kept = json.loads((cache / "predictions.json").read_text(encoding="utf-8"))
     assert kept == {"gap": "plus petit, 더 작다"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "sure", "score"),
+    [("better", 1, "0.00"), ("better", 0.6, "0.16"), ("worse", 0.5, "0.25"), ("worse", 1, "1.00")],
+)
+def test_a_bet_is_scored_by_how_far_off_its_sureness_was(capsys, answer, sure, score):
+    predictions.bet("flip", answer, choices=("better", "worse"), sure=sure)
+    predictions.bet("flip", "", choices=("better", "worse"))  # an empty one leaves the kept one
+    capsys.readouterr()
+    predictions.settle_bet("flip", "better")
+    told = capsys.readouterr().out
+    assert f"{answer!r}, {sure:.0%} sure" in told and f"Score: {score}" in told
+
+
+def test_nothing_bet_is_nothing_scored_and_nonsense_is_refused(capsys):
+    predictions.settle_bet("flip", "better")
+    assert capsys.readouterr().out == "You have bet nothing. It turned out: better.\n"
+    with pytest.raises(ValueError, match="one of 'better', 'worse', received 'maybe'"):
+        predictions.bet("flip", "maybe", choices=("better", "worse"))
+    for sure in (70, -0.1, "0.7", True):
+        with pytest.raises(ValueError, match="`sure` from 0 to 1"):
+            predictions.bet("flip", "better", choices=("better", "worse"), sure=sure)

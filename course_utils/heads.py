@@ -1,0 +1,137 @@
+"""Many heads that train side by side on the same stored features, as one Keras model."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from course_utils import features, runtime
+from course_utils.data import Splits
+from course_utils.features import StoredFeatures, StoredViews
+from course_utils.model import Parts
+
+runtime.import_tensorflow()
+import keras  # noqa: E402 (TensorFlow is to be quiet first)
+
+EVALUATION_BATCH = 512  # photos' features at once: 16 MB
+SMALLEST = 1e-7  # Keras's own limit to what a probability may be in the cross-entropy
+
+
+def open_features(
+    parts: Parts, splits: Splits, *, views: int, seed: int, precision: str, progress: bool
+) -> tuple[list[StoredFeatures], StoredFeatures, StoredFeatures]:
+    """Returns features of the train photos in every view, and clean ones of train and valid.
+
+    What is missing is computed first.
+
+    Args:
+        parts: A model's front, base and head.
+        splits: The photos.
+        views: How many throws of the dice, where these decide.
+        seed: Of the dice.
+        precision: `"float32"`, `"bfloat16"` or `"auto"`.
+        progress: Whether to say what is computed.
+    """
+    drawn = features.list_views(parts.front, views=views, seed=seed)
+    clean = features.clean_view(parts.front)
+    needed = [(splits.valid, [clean]), (splits.train, [clean, *drawn])]
+    store = features.prepare_features(
+        parts.front, parts.base, needed, precision=precision, seed=seed, progress=progress
+    )
+    opened = [store.open(splits.train, view) for view in drawn]
+    return opened, store.open(splits.train, clean), store.open(splits.valid, clean)
+
+
+class Heads:
+    """Heads of two dense layers as one compiled model from features to (batch, heads).
+
+    Its loss is the sum of the heads' losses, so that each head moves as it would alone.
+
+    Args:
+        heads: Each head's layers, the last two dense; their weights are taken over.
+        shape: Of one photo's features.
+    """
+
+    def __init__(self, heads: Sequence[Sequence[keras.Layer]], shape: tuple[int, ...]):
+        count, hidden = len(heads), heads[0][-2].units
+        self.model = keras.Sequential(
+            [
+                keras.Input(shape),
+                keras.layers.Flatten(),
+                # All hidden units of all heads in one layer: head after head, six by six.
+                keras.layers.Dense(count * hidden, activation="relu"),
+                keras.layers.Reshape((count, hidden)),
+                keras.layers.EinsumDense(
+                    "bsh,sh->bs", output_shape=(count,), bias_axes="s", activation="sigmoid"
+                ),
+            ]
+        )
+        kernels, biases, outputs, output_biases = zip(
+            *([array for layer in head[-2:] for array in layer.get_weights()] for head in heads),
+            strict=True,
+        )
+        self.model.set_weights(
+            [
+                np.hstack(kernels),
+                np.hstack(biases),
+                np.hstack(outputs).T,
+                np.hstack(output_biases),
+            ]
+        )
+
+        def summed_loss(labels, answers):
+            repeated = keras.ops.broadcast_to(labels, keras.ops.shape(answers))
+            return count * keras.losses.binary_crossentropy(repeated, answers)
+
+        # XLA gains nothing here and compiles anew for the last, smaller batch.
+        self.model.compile(optimizer="adam", loss=summed_loss, jit_compile=False)
+        self._inside = keras.Model(
+            self.model.inputs[0], [self.model.layers[-2].output, self.model.outputs[0]]
+        )
+
+    def fit(self, batches: StoredViews, *, epochs: int, on_epoch_end) -> None:
+        """Trains all heads.
+
+        Args:
+            batches: They bring their own order, one permutation an epoch.
+            epochs: How often every photo is used.
+            on_epoch_end: Called with the epoch's number, from 0.
+        """
+        callback = keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda epoch, logs: on_epoch_end(epoch)
+        )
+        self.model.fit(
+            batches.as_dataset(), epochs=epochs, shuffle=False, verbose=0, callbacks=[callback]
+        )
+
+    def answer(self, views: StoredViews, *, epoch: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Returns every head's probabilities, (photos, heads), and which heads are alive.
+
+        Args:
+            views: Photos in their own order, a batch as large as memory allows.
+            epoch: Which epoch's draw of the views.
+        """
+        answers, alive = [], []
+        for read, _ in views.read_epoch(epoch):
+            # Called, not predicted: `predict` would trace a graph anew for each set of heads.
+            hidden, probabilities = map(
+                keras.ops.convert_to_numpy, self._inside(read, training=False)
+            )
+            answers.append(probabilities)
+            alive.append(hidden.any(axis=(0, 2)))
+        return np.concatenate(answers), np.any(alive, axis=0)
+
+
+def in_order(views: Sequence[StoredFeatures], labels: np.ndarray, *, seed: int = 0) -> StoredViews:
+    """Returns photos in their own order and large batches, to be measured on."""
+    return StoredViews(views, labels, batch_size=EVALUATION_BATCH, seed=seed)
+
+
+def measure_losses(answers: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Returns the cross-entropy of each photo and head, shape of `answers`.
+
+    Args:
+        answers: Probabilities, shape (photos, heads).
+        labels: 0 or 1, shape (photos, 1).
+    """
+    answers = np.clip(answers.astype(float), SMALLEST, 1 - SMALLEST)
+    return -np.log(np.where(labels > 0.5, answers, 1 - answers))
