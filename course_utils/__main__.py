@@ -1,21 +1,11 @@
-"""A course on data augmentation: looks at the machine, fetches data, runs lessons, cleans up."""
+"""A course on data augmentation: looks at the machine, fetches data, runs and checks lessons,
+draws their figures, cleans up."""
 
 import argparse
-import shutil
 import sys
+from pathlib import Path
 
 from course_utils import settings
-
-# Below the cache, by the names that the kit gives: what can be computed or drawn again, and what
-# takes a download. Whatever else lies there is the student's, predictions and pictures too.
-COMPUTED = (
-    *("features/*/*.npy", "pixels/*.npy", "pixels/*.json", "drawn/v[0-9]*", "drawn/.v[0-9]*"),
-    *("models/*.keras", "comparisons/*.npz", "machine.json"),
-)
-DOWNLOADED = (
-    *("weights/*.npz", "photos/zip-*", "photos/.zip-*", "photos/kaggle", "photos/.kaggle.*"),
-    "photos/kaggle-failed.json",
-)
 
 
 def doctor() -> int:
@@ -34,12 +24,73 @@ def fetch(*, source: str | None = None) -> int:
 
     weights.load_vgg16_weights(source=source)
     print("VGG16's ImageNet weights are here, verified.")
-    profile = settings.profile_override() or "auto"
-    if profile == "auto":
-        profile = "full" if runtime.device() == "GPU" else "quick"
-    splits = data.load_car_or_truck(settings.load_settings(profile), download=True)
+    splits = data.load_car_or_truck(settings.load_settings(runtime.choose_profile()), download=True)
     print(f"{splits.source}\n{splits.counts.to_string()}")
     return 0
+
+
+def fetch_all(out: Path, *, source: str | None = None) -> int:
+    """Prepares a folder for a class; 1 if a cell of a lesson failed on the way."""
+    from course_utils import prepare, runtime
+
+    if runtime.device() == "GPU":
+        print(
+            "ATTENTION: with the GPU here lessons train in the model and store no features. For a "
+            "class without GPUs, set CUDA_VISIBLE_DEVICES=-1 first."
+        )
+    outcomes = prepare.prepare_folder(out, source=source)
+    print(prepare.describe_folder(out))
+    print(f"Students read it where it is mounted: COURSE_PREPARED_DIR={out.resolve()}")
+    for name, value in settings.overrides().items():
+        print(f"It was made under {name}={value}: students need the same.")
+    return _report_failures(outcomes)
+
+
+def check(numbers: list[str], out: Path) -> int:
+    """Executes notebooks and says how each went; 1 if a cell failed."""
+    from course_utils import data, lessons, runtime, weights
+    from course_utils.check import SLOWEST, check_notebooks, choose_at_once
+
+    paths = list(lessons.choose_lessons(numbers or ["all"]))
+    # Here, once, and not by two notebooks at the same time.
+    weights.load_vgg16_weights()
+    print(data.load_car_or_truck(settings.load_settings(runtime.choose_profile())).source)
+    at_once = min(len(paths), choose_at_once())
+    print(f"{len(paths)} notebooks, {at_once} at a time.", flush=True)
+    outcomes = check_notebooks(paths, out, at_once=at_once)
+    for outcome in outcomes:
+        print(f"\n{outcome.name}: {outcome.page}")
+        for cell in outcome.cells[:SLOWEST]:
+            print(f"  {cell}")
+    return _report_failures(outcomes)
+
+
+def _report_failures(outcomes) -> int:
+    failed = [outcome for outcome in outcomes if outcome.failures]
+    for outcome in failed:
+        print(f"\n{outcome.name} FAILED; its page shows where: {outcome.page}", file=sys.stderr)
+        # What fails after the first cell often follows from it.
+        print(f"  {outcome.failures[0]}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def figures(out: Path, *, only: str | None, file_format: str, photos: str, checked: bool) -> int:
+    """Draws the figures, or compares them with the committed ones; 1 if one has drifted."""
+    from course_utils import figure_files
+
+    entries = figure_files.choose_entries(only)
+    if not checked:
+        figure_files.write_figures(entries, out, photos=photos, file_format=file_format)
+        print(f"{len(entries)} figures and their {figure_files.MANIFEST} are in {out}")
+        return 0
+    drifts = figure_files.find_drift(entries, whole=only is None)
+    if not drifts:
+        print(f"{len(entries)} figures are as committed.")
+        return 0
+    for drift in drifts:
+        print(f"{drift.name}: {drift.why}")
+    print(f"Look at {figure_files.write_page(drifts, out / 'drift.html')}")
+    return 1
 
 
 def run(numbers: list[str], *, in_place: bool) -> int:
@@ -61,25 +112,12 @@ def run(numbers: list[str], *, in_place: bool) -> int:
 
 
 def clean(*, everything: bool) -> int:
-    """Removes what the kit wrote into the cache; own pictures, even there, are never touched."""
-    from course_utils.files import folder_size
+    """Removes what the kit wrote into the cache."""
+    from course_utils.cache import clean_cache
 
-    folder = settings.cache_dir()
-    freed = 0
-    for pattern in (*COMPUTED, *DOWNLOADED) if everything else COMPUTED:
-        for path in list(folder.glob(pattern)):
-            if path.is_dir() and not path.is_symlink():
-                freed += folder_size(path)
-                shutil.rmtree(path)
-            else:
-                freed += path.lstat().st_size
-                path.unlink()
-            for above in path.parents:
-                if above == folder or any(above.iterdir()):
-                    break
-                above.rmdir()
+    freed = clean_cache(everything=everything)
     kept = "" if everything else "; weights and downloaded photos stay (--all removes them too)"
-    print(f"{freed / 1e6:,.0f} MB freed in {folder}{kept}.")
+    print(f"{freed / 1e6:,.0f} MB freed in {settings.cache_dir()}{kept}.")
     return 0
 
 
@@ -94,23 +132,70 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("doctor", help="look at the machine: what is well, what to do")
     fetching = commands.add_parser("fetch", help="get weights and photos now, to work offline")
     fetching.add_argument("--weights", help="a file or folder of VGG16's weights to take")
+    fetching.add_argument("--all", action="store_true", help="prepare a folder for a whole class")
+    fetching.add_argument("--out", type=Path, help="that folder (data/prepared)")
     running = commands.add_parser("run", help="execute lessons into runs/, as notebook and page")
     running.add_argument("lessons", nargs="+", help="numbers such as 02, or all")
     running.add_argument("--in-place", action="store_true", help="replace the notebook itself")
+    checking = commands.add_parser("check", help="execute lessons and exercises, and measure them")
+    checking.add_argument("lessons", nargs="*", help="numbers such as 02 or exercises/01 (all)")
+    checking.add_argument("--out", type=Path, help="folder for the pages (runs/check)")
+    checking.add_argument("--data", help="a folder or archive of photos, or drawn")
+    checking.add_argument("--profile", help="quick or full, whatever a notebook says")
+    drawing = commands.add_parser("figures", help="draw the figures of the lessons and the README")
+    drawing.add_argument("--out", type=Path, help="folder for the files (runs/figures)")
+    drawing.add_argument("--only", help="the name of one figure")
+    drawing.add_argument("--format", choices=("png", "svg", "pdf"), default="png")
+    drawing.add_argument("--data", help="a folder or archive of photos (drawn)")
+    drawing.add_argument("--check", action="store_true", help="compare with docs/figures instead")
     cleaning = commands.add_parser("clean", help="remove computed files from the cache")
     cleaning.add_argument("--all", action="store_true", help="weights and downloaded photos too")
     chosen = parser.parse_args(arguments)
     try:
-        if chosen.command == "doctor":
-            return doctor()
-        if chosen.command == "fetch":
-            return fetch(source=chosen.weights)
-        if chosen.command == "run":
-            return run(chosen.lessons, in_place=chosen.in_place)
-        return clean(everything=chosen.all)
+        return _run_command(parser, chosen)
     except (OSError, ValueError, RuntimeError) as error:
         print(f"{parser.prog} {chosen.command}: {error}", file=sys.stderr)
         return 1
+
+
+def _run_command(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> int:
+    runs = settings.project_dir() / "runs"
+    if chosen.command == "doctor":
+        return doctor()
+    if chosen.command == "fetch":
+        if chosen.all:
+            return fetch_all(chosen.out or settings.data_dir() / "prepared", source=chosen.weights)
+        if chosen.out:
+            parser.error("--out goes with --all; the cache is where COURSE_CACHE_DIR says")
+        return fetch(source=chosen.weights)
+    if chosen.command == "run":
+        return run(chosen.lessons, in_place=chosen.in_place)
+    if chosen.command == "check":
+        with settings.environment(**_asked_for(chosen)):
+            return check(chosen.lessons, chosen.out or runs / "check")
+    if chosen.command == "figures":
+        if chosen.check and (chosen.data or chosen.format != "png"):
+            parser.error("--check compares PNG files of drawn vehicles: leave --data and --format")
+        return figures(
+            chosen.out or runs / "figures",
+            only=chosen.only,
+            file_format=chosen.format,
+            photos=chosen.data or settings.DRAWN,
+            checked=chosen.check,
+        )
+    return clean(everything=chosen.all)
+
+
+def _asked_for(chosen: argparse.Namespace) -> dict[str, str]:
+    """Returns the environment variables that the options stand for."""
+    asked = {}
+    if chosen.data:
+        # A path on the command line counts from where the command was given.
+        named = chosen.data if chosen.data == settings.DRAWN else str(Path(chosen.data).resolve())
+        asked["COURSE_DATA_DIR"] = named
+    if chosen.profile:
+        asked["COURSE_PROFILE"] = chosen.profile
+    return asked
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import shutil
 import stat
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from course_utils.files import readable_name, write_folder_whole
@@ -31,7 +32,7 @@ class NoPhotos(ValueError):
     """A zip archive without train|valid / two classes of photos."""
 
 
-def unpack_photos(archive: Path, folder: Path) -> Path:
+def unpack_photos(archive: Path, folder: Path, *, looked_at_first: Sequence[Path] = ()) -> Path:
     """Unpacks the photos of train|valid / two classes, however deep in the archive they lie.
 
     A photo's place is built from four checked names, so that nothing in the archive can name a
@@ -40,6 +41,7 @@ def unpack_photos(archive: Path, folder: Path) -> Path:
     Args:
         archive: A zip file.
         folder: Where the unpacked folders go, one an archive.
+        looked_at_first: Other folders where it may lie unpacked already.
 
     Returns:
         The folder with train and valid, unpacked whole; it is taken as it stands where it
@@ -53,11 +55,13 @@ def unpack_photos(archive: Path, folder: Path) -> Path:
     try:
         with zipfile.ZipFile(archive) as opened:
             chosen = _choose_members(opened, archive)
-            target = folder / _fingerprint(chosen)
+            name = _fingerprint(chosen)
+            places = [place / name for place in (*looked_at_first, folder)]
+            target = next((place for place in places if place.is_dir()), places[-1])
             if not target.is_dir():
                 with write_folder_whole(target) as beside:
-                    for name, member in chosen.items():
-                        place = beside / name
+                    for photo, member in chosen.items():
+                        place = beside / photo
                         place.parent.mkdir(parents=True, exist_ok=True)
                         with opened.open(member) as packed, open(place, "wb") as unpacked:
                             shutil.copyfileobj(packed, unpacked, CHUNK)

@@ -208,12 +208,13 @@ def load_car_or_truck(
 ) -> Splits:
     """Loads the photos of cars and trucks, or of any two classes.
 
-    In this order: the folder given (argument, then `COURSE_DATA_DIR`), the folder
-    `data/car-or-truck`, Kaggle's mount, a zip archive in `data`, Kaggle's download, the drawn
-    set. A folder of two classes without train and valid is split by the seed, one photo in four
-    valid. A photo of another size is turned upright, scaled with antialiasing and letterboxed
-    on black; one of the right size is taken as it is. Pixels are decoded and checked once and
-    kept in the cache; unreadable photos and photos of both splits are named in a warning.
+    In this order: the folder given (argument, then `COURSE_DATA_DIR`), photos that were
+    prepared for a class, the folder `data/car-or-truck`, Kaggle's mount, a zip archive in
+    `data`, Kaggle's download, the drawn set. A folder of two classes without train and valid is
+    split by the seed, one photo in four valid. A photo of another size is turned upright,
+    scaled with antialiasing and letterboxed on black; one of the right size is taken as it is.
+    Pixels are decoded and checked once and kept in the cache; unreadable photos and photos of
+    both splits are named in a warning.
 
     Args:
         chosen: The numbers of the run: how many photos, image size, batch size, seed.

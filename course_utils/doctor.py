@@ -44,11 +44,12 @@ class Finding:
 
 def examine_machine() -> list[Finding]:
     """Returns what a lesson needs, one finding each: Python, packages, device, profile, cache,
-    photos, weights, disk.
+    photos, weights, disk; for a class also the folder prepared for it.
 
     Weights that are not there yet are no fault: the first lesson fetches them.
     """
     return [
+        *_examine_prepared(),
         _examine_python(),
         _examine_packages(),
         _examine_device(),
@@ -105,6 +106,20 @@ def _examine_profile() -> Finding:
     return Finding("profile", True, f"{named}, as COURSE_PROFILE asks")
 
 
+def _examine_prepared() -> list[Finding]:
+    from course_utils import weights
+
+    try:
+        folder = settings.prepared_dir()
+    except FileNotFoundError as error:
+        return [Finding("prepared", False, str(error))]
+    if not folder:
+        return []
+    if not (folder / weights.STORED_NAME).is_file():
+        return [Finding("prepared", False, f"{folder} {settings.EMPTY_PREPARED}")]
+    return [Finding("prepared", True, f"{folder}, as COURSE_PREPARED_DIR asks")]
+
+
 def _examine_photos() -> Finding:
     from course_utils import data
 
@@ -121,7 +136,10 @@ def _examine_photos() -> Finding:
 def _examine_weights() -> Finding:
     from course_utils import weights
 
-    stored = settings.find_stored(weights.STORED_NAME)
+    try:
+        stored = settings.find_stored(weights.STORED_NAME)
+    except FileNotFoundError:
+        return Finding("weights", False, "cannot be looked for: see the prepared folder above")
     if not stored:
         return Finding("weights", True, "not here yet: they are fetched when first needed (60 MB)")
     try:

@@ -14,7 +14,7 @@ import time
 import uuid
 import zipfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -528,19 +528,18 @@ def choose_precision(base: keras.Model) -> str:
     Args:
         base: The frozen base that the features are of.
     """
-    record = settings.cache_dir() / "machine.json"
+    record = Path("machine.json")
     machine = f"{runtime.processor()}, {runtime.device()}, TensorFlow {tensorflow.__version__}"
-    try:
-        known = json.loads(record.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        known = {}  # Never timed, or cut off while being written: it is timed now.
-    if not isinstance(known, dict):
-        known = {}
+    known = {}
+    for stored in reversed(settings.list_stored(record)):  # What is prepared counts first.
+        with suppress(OSError, ValueError):  # Cut off while being written: it is timed anew.
+            read = json.loads(stored.read_text(encoding="utf-8"))
+            known |= read if isinstance(read, dict) else {}
     if known.get(machine) not in PRECISIONS:
         speeds = {precision: _time_forward(base, precision) for precision in PRECISIONS}
         worthwhile = speeds["bfloat16"] > WORTHWHILE_SPEEDUP * speeds["float32"]
         known[machine] = "bfloat16" if worthwhile else "float32"
-        with write_whole(record) as beside:
+        with write_whole(settings.cache_dir() / record) as beside:
             beside.write_text(json.dumps(known, indent=1), encoding="utf-8")
     return known[machine]
 

@@ -2,11 +2,13 @@
 
 import base64
 import io
+import re
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
@@ -15,6 +17,8 @@ from matplotlib.ticker import MaxNLocator
 # line styles and direct labels say the same again, for print in grey.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 DPI = 100
+# What a curve is of: its columns' prefix, its photos, its line style.
+CURVES = (("clean_", "train", "--"), ("val_", "valid", "-"))
 
 
 class DescribedFigure(Figure):
@@ -37,12 +41,29 @@ class DescribedFigure(Figure):
             text.set_parse_math(False)
         super().draw(renderer)
 
-    def to_png(self) -> bytes:
-        """Returns the figure as PNG, on white so that it reads in a dark page as well."""
+    def to_bytes(self, file_format: str = "png") -> bytes:
+        """Returns the figure as a file, on white so that it reads in a dark page as well.
+
+        The same figure gives the same bytes: no date, and nothing random.
+
+        Args:
+            file_format: `"png"`, `"svg"` or `"pdf"`; the last two carry title and alt text.
+        """
+        metadata = {
+            "png": {"Software": None},
+            "svg": {"Date": None, "Title": self.title, "Description": self.alt_text},
+            "pdf": {"CreationDate": None, "Title": self.title, "Subject": self.alt_text},
+        }[file_format]
         stream = io.BytesIO()
-        # No date and no version of Matplotlib: the same figure gives the same bytes.
-        self.savefig(stream, format="png", facecolor="white", metadata={"Software": None})
-        return stream.getvalue()
+        # Names within an SVG file are hashes, salted at random unless told otherwise.
+        with rc_context({"svg.hashsalt": self.title}):
+            self.savefig(stream, format=file_format, facecolor="white", metadata=metadata)
+        content = stream.getvalue()
+        return _number_clips(content) if file_format == "svg" else content
+
+    def to_png(self) -> bytes:
+        """Returns the figure as PNG."""
+        return self.to_bytes("png")
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         data = {
@@ -50,6 +71,21 @@ class DescribedFigure(Figure):
             "image/png": base64.b64encode(self.to_png()).decode("ascii"),
         }
         return data, {"image/png": {"alt": self.alt_text}}
+
+
+def _number_clips(svg: bytes) -> bytes:
+    """Returns an SVG file with its clipping paths numbered.
+
+    Matplotlib names them by a hash of their coordinates, which the layout's solver rounds now
+    this way and now that; all that is drawn has fewer digits.
+    """
+    numbers: dict[bytes, int] = {}
+
+    def number(found):
+        place = numbers.setdefault(found[2], len(numbers))
+        return found[1] + b"clip%d" % place
+
+    return re.sub(rb'(\bid="|url\(#)(p[0-9a-f]{10})\b', number, svg)
 
 
 def _draw_photo(ax, image: np.ndarray, caption: str = "") -> None:
@@ -158,26 +194,91 @@ def plot_curves(
     """
     fig = DescribedFigure(title=title, alt_text=_describe_curves(histories), figsize=(9.2, 4.2))
     fig.suptitle(title, fontsize=11)
+    for ax, name in _add_curve_panels(fig):
+        for colour, (run, history) in zip(COLOURS, histories.items(), strict=False):
+            for prefix, split, style in CURVES:
+                label = f"{run}, {split}" if len(histories) > 1 else split
+                ax.plot(history.index, history[prefix + name], style, color=colour, label=label)
+    _add_legend_below(fig, ax)
+    return fig
+
+
+def _add_curve_panels(fig: Figure) -> Iterator[tuple]:
+    """Gives the axes for loss and for accuracy, each with its column's name, to be drawn on."""
     panels = (("loss", "binary cross-entropy"), ("binary_accuracy", "share of photos right"))
     for number, (name, label) in enumerate(panels):
         ax = fig.add_subplot(1, 2, number + 1)
-        for colour, (run, history) in zip(COLOURS, histories.items(), strict=False):
-            for prefix, split, style in (("clean_", "train", "--"), ("val_", "valid", "-")):
-                ax.plot(
-                    history.index,
-                    history[f"{prefix}{name}"],
-                    style,
-                    color=colour,
-                    label=f"{run}, {split}" if len(histories) > 1 else split,
-                )
+        yield ax, name
         ax.set_xlabel("epoch")
         ax.set_title(label, fontsize=10)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.grid(alpha=0.3)
         ax.spines[["top", "right"]].set_visible(False)
+
+
+def _add_legend_below(fig: Figure, ax) -> None:
     handles, labels = ax.get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+
+
+def plot_seed_bands(policies: Mapping[str, pd.DataFrame], *, title: str) -> DescribedFigure:
+    """Plots loss and accuracy by epoch over many seeds: the mean, and where most seeds lie.
+
+    Args:
+        policies: From a policy's name to its runs, as `results.choose_runs` gives them. Dead
+            heads are left out, and counted in the alt text.
+        title: Of the figure.
+
+    Returns:
+        The figure: lines are means over the living heads of all seeds, bands reach from their
+        10th to their 90th percentile.
+
+    Raises:
+        ValueError: If no head of a policy lives.
+    """
+    living = {name: runs[~_died(runs)] for name, runs in policies.items()}
+    for name, runs in living.items():
+        if runs.empty:
+            raise ValueError(f"Expected a living head of {name!r}, received none: leave it out.")
+    alt_text = _describe_bands(policies, living)
+    fig = DescribedFigure(title=title, alt_text=alt_text, figsize=(9.2, 4.2))
+    fig.suptitle(title, fontsize=11)
+    for ax, column in _add_curve_panels(fig):
+        for colour, (name, runs) in zip(COLOURS, living.items(), strict=False):
+            for prefix, split, style in CURVES:
+                by_epoch = runs.groupby("epoch")[prefix + column]
+                mean, low, high = by_epoch.mean(), by_epoch.quantile(0.1), by_epoch.quantile(0.9)
+                label = f"{name}, {split}" if len(living) > 1 else split
+                ax.plot(mean.index, mean, style, color=colour, label=label)
+                ax.fill_between(mean.index, low, high, color=colour, alpha=0.15, linewidth=0)
+    _add_legend_below(fig, ax)
     return fig
+
+
+def _died(runs: pd.DataFrame) -> pd.Series:
+    """Returns, for each row, whether the head of its run was dead in the end."""
+    return runs.groupby("seed")["dead_head"].transform("last")
+
+
+def _describe_bands(
+    policies: Mapping[str, pd.DataFrame], living: Mapping[str, pd.DataFrame]
+) -> str:
+    parts = [
+        "Loss and accuracy by epoch on clean photos, the mean over seeds with a band from the "
+        "10th to the 90th percentile."
+    ]
+    for name, runs in living.items():
+        last = runs[runs["epoch"] == runs["epoch"].max()]
+        means = last[["clean_loss", "val_loss", "val_binary_accuracy"]].mean()
+        lowest = runs.groupby("seed")["val_loss"].min().mean()
+        seeds = policies[name]["seed"].nunique()
+        parts.append(
+            f"{name}: of {seeds} seeds {seeds - len(last)} died; over the others, after "
+            f"{len(runs) // len(last)} epochs, the train loss is {means['clean_loss']:.2f}, the "
+            f"valid loss {means['val_loss']:.2f} (lowest {lowest:.2f}) and the valid accuracy "
+            f"{means['val_binary_accuracy']:.2f}."
+        )
+    return " ".join(parts)
 
 
 def _describe_curves(histories: Mapping[str, pd.DataFrame]) -> str:

@@ -49,6 +49,15 @@ def find_lesson(number: str) -> Path:
     return found
 
 
+def name_below_notebooks(path: Path) -> str:
+    """Returns a notebook's name without its ending, with `exercises/` before an exercise's.
+
+    Args:
+        path: One that `list_lessons` gives.
+    """
+    return path.relative_to(settings.project_dir() / "notebooks").with_suffix("").as_posix()
+
+
 def run_lesson(path: Path, *, in_place: bool = False, progress: bool = True) -> list[Path]:
     """Executes a notebook from its first cell to its last.
 
@@ -65,25 +74,11 @@ def run_lesson(path: Path, *, in_place: bool = False, progress: bool = True) -> 
         nbclient.exceptions.CellExecutionError: If a cell fails; it names the cell.
     """
     import nbformat
-    from nbclient import NotebookClient
 
-    # ipykernel then leaves the file descriptor of standard error alone, as under nbval, so that
-    # native code's notes do not end up in a cell's output.
-    os.environ["PYTEST_CURRENT_TEST"] = "1"
     notebook = nbformat.read(path, as_version=4)
     cells = sum(cell.cell_type == "code" for cell in notebook.cells)
     with Progress(cells, path.stem, shown=progress) as line:
-        client = NotebookClient(
-            notebook,
-            timeout=CELL_LIMIT,
-            kernel_name="python3",
-            resources={"metadata": {"path": str(path.parent)}},
-            store_widget_state=False,
-            # The kernel listens on this machine only: no need for its note on encryption.
-            extra_arguments=["--IPKernelApp.log_level=ERROR"],
-            on_cell_executed=lambda **_: line.advance(),
-        )
-        client.execute()
+        build_client(notebook, path, on_cell_executed=lambda **_: line.advance()).execute()
     if in_place:
         return [_write_notebook(notebook, path)]
     folder = settings.project_dir() / "runs"
@@ -91,6 +86,31 @@ def run_lesson(path: Path, *, in_place: bool = False, progress: bool = True) -> 
     with write_whole(page) as beside:
         beside.write_text(to_html(notebook), encoding="utf-8")
     return [_write_notebook(notebook, folder / path.name), page]
+
+
+def build_client(notebook, path: Path, **options):
+    """Returns the `nbclient.NotebookClient` that executes a notebook as the course does.
+
+    Args:
+        notebook: The notebook, read.
+        path: Where it lies; its kernel starts in that folder.
+        **options: More of the client's own, such as `on_cell_executed`.
+    """
+    from nbclient import NotebookClient
+
+    # ipykernel then leaves the file descriptor of standard error alone, as under nbval, so that
+    # native code's notes do not end up in a cell's output.
+    os.environ["PYTEST_CURRENT_TEST"] = "1"
+    return NotebookClient(
+        notebook,
+        timeout=CELL_LIMIT,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(path.parent)}},
+        store_widget_state=False,
+        # The kernel listens on this machine only: no need for its note on encryption.
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],
+        **options,
+    )
 
 
 def _write_notebook(notebook, path: Path) -> Path:

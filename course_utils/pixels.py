@@ -124,14 +124,21 @@ def _is_readable(path: Path) -> bool:
 
 
 def _fingerprint(folder: Path, files: list[Path], image_size: tuple[int, int]) -> str:
-    """Changes whenever a file is added, removed, renamed or written, or is read otherwise."""
+    """Changes whenever a file is added, removed, renamed or written, or is read otherwise.
+
+    What the kit has put among its own files is written once and never changed. A class may have
+    it copied or mounted elsewhere, so neither its place nor its date counts.
+    """
+    stored = settings.stored_place(folder)
+    kept = stored is not None and stored.parts[:1] in (("drawn",), ("photos",))
+    place = stored.as_posix() if kept else str(folder.resolve())
     digest = hashlib.sha256(
-        repr((str(folder.resolve()), image_size, photos.VERSION)).encode("utf-8", "surrogateescape")
+        repr((place, image_size, photos.VERSION)).encode("utf-8", "surrogateescape")
     )
     for path in files:
         facts = path.stat()
         digest.update(os.fsencode(path.relative_to(folder)))
-        digest.update(f"|{facts.st_size}|{facts.st_mtime_ns}\n".encode())
+        digest.update(f"|{facts.st_size}|{0 if kept else facts.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:20]
 
 

@@ -53,7 +53,12 @@ class Progress:
             # One stable sentence stays in the notebook, whatever the machine's speed.
             ending = "stopped" if error else "done"
             self._handle.update({"text/plain": f"{self.title}: {ending}"}, raw=True)
-        elif self._written and self._terminal:
+        else:
+            self.clear()
+
+    def clear(self) -> None:
+        """Takes the line off a terminal, until the next step, so that something can be printed."""
+        if self._written and self._terminal:
             print("\r\x1b[2K", end="", flush=True)
 
     def advance(self, steps: int = 1) -> None:

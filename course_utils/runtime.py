@@ -75,6 +75,18 @@ def set_seed(seed: int = 31415) -> None:
     tensorflow.config.experimental.enable_op_determinism()
 
 
+def choose_profile(profile: str = "auto") -> str:
+    """Returns the profile that counts: `COURSE_PROFILE`'s, or else the one given.
+
+    Args:
+        profile: `"auto"` is full where there is a GPU and quick where there is none.
+    """
+    wanted = settings.profile_override() or profile
+    if wanted == "auto":
+        return "full" if device() == "GPU" else "quick"
+    return wanted
+
+
 def start_lesson(profile: str = "auto") -> Settings:
     """Readies the kernel for a lesson, says what it found, and returns the lesson's numbers.
 
@@ -88,12 +100,13 @@ def start_lesson(profile: str = "auto") -> Settings:
 
     Raises:
         ValueError: If there is no such profile.
+        FileNotFoundError: If `COURSE_PREPARED_DIR` names no folder.
     """
+    prepared = settings.prepared_dir()
+    if prepared and not (prepared / "weights").is_dir():
+        print(f"ATTENTION: {prepared} {settings.EMPTY_PREPARED}.")
     found = device()
-    wanted = settings.profile_override() or profile
-    if wanted == "auto":
-        wanted = "full" if found == "GPU" else "quick"
-    chosen = settings.load_settings(wanted)
+    chosen = settings.load_settings(choose_profile(profile))
     set_seed(chosen.seed)
     count = "all" if chosen.train_photos is None else chosen.train_photos
     print(f"Device: {found}. Profile: {chosen.profile} ({count} train photos, ", end="")

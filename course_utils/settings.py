@@ -1,10 +1,16 @@
 """Every number a run depends on, and the only place that reads environment variables."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 DRAWN = "drawn"
+EMPTY_PREPARED = (
+    "holds no weights: is it mounted, and did python -m course_utils fetch --all fill it? What is "
+    "not there, every student computes"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +89,17 @@ def profile_override() -> str | None:
     return os.environ.get("COURSE_PROFILE", "").lower() or None
 
 
+def overrides() -> dict[str, str]:
+    """Returns `COURSE_PROFILE` and `COURSE_DATA_DIR=drawn`, as far as they are set: whoever is to
+    get the same photos and features elsewhere has to set them too."""
+    found = {"COURSE_PROFILE": profile_override(), "COURSE_DATA_DIR": photos_override()}
+    return {
+        name: value
+        for name, value in found.items()
+        if value and (name == "COURSE_PROFILE" or value == DRAWN)
+    }
+
+
 def project_dir() -> Path:
     """Returns the folder of the course: the checkout, or else where Python was started."""
     checkout = Path(__file__).resolve().parents[1]
@@ -114,9 +131,59 @@ def cache_dir() -> Path:
 
 
 def prepared_dir() -> Path | None:
-    """Returns the read-only folder that is looked at before the cache (`COURSE_PREPARED_DIR`)."""
-    folder = os.environ.get("COURSE_PREPARED_DIR")
-    return _from_project(folder) if folder else None
+    """Returns the read-only folder that is looked at before the cache (`COURSE_PREPARED_DIR`).
+
+    Raises:
+        FileNotFoundError: If there is no such folder: every student would quietly compute what
+            was prepared for all.
+    """
+    named = os.environ.get("COURSE_PREPARED_DIR")
+    if not named:
+        return None
+    folder = _from_project(named)
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            "Expected the environment variable COURSE_PREPARED_DIR to name the folder that "
+            f"python -m course_utils fetch --all made, received {named!r}, which is no folder "
+            "here. Mount it, correct the variable, or unset it to compute everything yourself."
+        )
+    return folder
+
+
+def stored_place(folder: Path) -> Path | None:
+    """Returns a folder's path below the prepared folder or the cache, `None` where it is outside.
+
+    Args:
+        folder: Any folder.
+    """
+    for root in (prepared_dir(), cache_dir()):
+        if root and folder.resolve().is_relative_to(root.resolve()):
+            return folder.resolve().relative_to(root.resolve())
+    return None
+
+
+@contextmanager
+def environment(**variables: str | None) -> Iterator[None]:
+    """Sets environment variables, for kernels started meanwhile too, and puts them back.
+
+    Args:
+        **variables: By their names; `None` unsets one.
+    """
+    before = {name: os.environ.get(name) for name in variables}
+    try:
+        for name, value in variables.items():
+            _set_variable(name, value)
+        yield
+    finally:
+        for name, value in before.items():
+            _set_variable(name, value)
+
+
+def _set_variable(name: str, value: str | None) -> None:
+    if value is None:
+        os.environ.pop(name, None)
+    else:
+        os.environ[name] = value
 
 
 def keras_home() -> Path:

@@ -6,6 +6,8 @@ from course_utils import archives, kaggle, settings
 from course_utils.files import explain_failure, readable_name
 from course_utils.settings import DRAWN, Settings
 
+# Below the folder prepared for a class: the instructor's own photos.
+CLASS_PHOTOS = Path("photos", "class")
 # Where Kaggle's own notebooks find a data set that was added to them.
 MOUNTS = (
     Path("/kaggle/input/car-or-truck"),
@@ -18,8 +20,9 @@ def find_photos(
 ) -> tuple[Path, str]:
     """Returns the folder of the photos and a sentence that says why this one.
 
-    In this order: the folder or zip archive given (argument, then `COURSE_DATA_DIR`),
-    data/car-or-truck, Kaggle's mount, a zip archive in data/, Kaggle's download, drawn vehicles.
+    In this order: the folder or zip archive given (argument, then `COURSE_DATA_DIR`), photos
+    that were prepared for a class, data/car-or-truck, Kaggle's mount, a zip archive in data/,
+    Kaggle's download, drawn vehicles.
 
     Args:
         chosen: The numbers of the run; the drawn set goes by them.
@@ -40,6 +43,9 @@ def find_photos(
             return _find_drawn(chosen), f"Vehicles drawn by the course kit, as {giver} asks."
         if given:
             return _find_given(Path(given).expanduser(), giver)
+    prepared = settings.prepared_dir()
+    if prepared and (prepared / CLASS_PHOTOS).is_dir():
+        return prepared / CLASS_PHOTOS, "Photos from the folder prepared for this class."
     kept = settings.data_dir() / "car-or-truck"
     if kept.is_dir():
         return kept, "Photos from data/car-or-truck."
@@ -55,10 +61,13 @@ def find_photos(
             continue
         return unpacked, f"Photos from the archive data/{readable_name(archive.name)}."
     try:
-        if download is None and chosen.profile != "full" and not _is_downloaded():
-            raise kaggle.DownloadFailed(
-                "not tried in the quick profile; python -m course_utils fetch tries"
-            )
+        if download is None and not _is_downloaded():
+            if chosen.profile != "full":
+                raise kaggle.DownloadFailed(
+                    "not tried in the quick profile; python -m course_utils fetch tries"
+                )
+            if prepared:
+                raise kaggle.DownloadFailed("not tried, as the prepared folder has none")
         found = kaggle.download_photos(anew=bool(download))
         return found, f"Photos of Kaggle's {kaggle.DATASET}, downloaded."
     except kaggle.DownloadFailed as error:
@@ -86,7 +95,12 @@ def _find_given(path: Path, giver: str) -> tuple[Path, str]:
 
 
 def _unpack(archive: Path) -> Path:
-    return archives.unpack_photos(archive, settings.cache_dir() / "photos")
+    prepared = settings.prepared_dir()
+    return archives.unpack_photos(
+        archive,
+        settings.cache_dir() / "photos",
+        looked_at_first=[prepared / "photos"] if prepared else [],
+    )
 
 
 def _find_drawn(chosen: Settings) -> Path:

@@ -1,0 +1,189 @@
+"""The figures of the lessons and the README, each drawn by one function.
+
+To add one, write a function that returns a `DescribedFigure`, with the line `@figure(…)` above
+it. The pictures are made as the lessons make them, with the same functions of `figures.py`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from course_utils import figures, runtime, vehicles
+from course_utils.data import Splits, build_splits
+from course_utils.figures import DescribedFigure
+from course_utils.results import HISTORIES, choose_runs
+from course_utils.vehicles import ByClass
+
+runtime.import_tensorflow()
+from keras import layers  # noqa: E402 (TensorFlow is to be quiet first)
+
+# What a figure is drawn from: nothing but the kit, the photos of the quick profile, or a file of
+# data/results by its name. The function receives nothing, `Splits`, or the file's table.
+NOTHING = "nothing"
+PHOTOS = "photos"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A figure that can be drawn.
+
+    Args:
+        name: Of its file, without ending.
+        lesson: Where it is shown: a lesson's number, or "README".
+        source: `NOTHING`, `PHOTOS`, or the name of a file in data/results.
+        draw: The function.
+    """
+
+    name: str
+    lesson: str
+    source: str
+    draw: Callable[..., DescribedFigure]
+
+
+FIGURES: dict[str, Entry] = {}
+
+
+def figure(lesson: str, *, source: str) -> Callable:
+    """Puts the function below it into `FIGURES`, under its own name.
+
+    Args:
+        lesson: Where the figure is shown: a lesson's number, or `"README"`.
+        source: `NOTHING`, `PHOTOS`, or the name of a file in data/results.
+    """
+
+    def register(draw):
+        name = draw.__name__.replace("_", "-")
+        FIGURES[name] = Entry(name, lesson, source, draw)
+        return draw
+
+    return register
+
+
+# --- README ------------------------------------------------------------------------------
+
+
+@figure("README", source=NOTHING)
+def drawn_vehicles() -> DescribedFigure:
+    images, labels, _ = vehicles.draw_vehicles(48)
+    title = "Vehicles drawn by the course kit"
+    return figures.plot_classes(images, labels, ("Car", "Truck"), title=title)
+
+
+# --- 00 and 01 ---------------------------------------------------------------------------
+
+
+@figure("00", source=PHOTOS)
+def photos_and_labels(splits: Splits) -> DescribedFigure:
+    images, labels = splits.train.take(16).unshuffled()[0]
+    names = [splits.class_names[int(label)] for label in labels[:, 0]]
+    title = "Sixteen train photos and their labels"
+    return figures.plot_photos(images, names, columns=6, title=title)
+
+
+@figure("01", source=HISTORIES)
+def curves_without_augmentation(histories: pd.DataFrame) -> DescribedFigure:
+    return figures.plot_seed_bands(
+        {"no augmentation": choose_runs(histories, "none")},
+        title="Learning curves without augmentation",
+    )
+
+
+# --- 02 ----------------------------------------------------------------------------------
+
+
+def _make_flip_and_contrast() -> Callable[[np.ndarray], np.ndarray]:
+    """Returns lesson 02's two layers as one function; they throw their dice anew at each call."""
+    flip = layers.RandomFlip("horizontal", seed=1, dtype="float32")
+    contrast = layers.RandomContrast((0.5, 0.5), value_range=(0, 1), seed=2, dtype="float32")
+    return lambda images: np.asarray(contrast(flip(images, training=True), training=True))
+
+
+@figure("02", source=PHOTOS)
+def one_photo_sixteen_ways(splits: Splits) -> DescribedFigure:
+    photo = splits.train.take(16).read([5])[0]
+    views = _make_flip_and_contrast()(np.repeat(photo[None], 16, axis=0))
+    title = "Figure 1. One photo, transformed sixteen ways"
+    return figures.plot_views(photo, views, title=title)
+
+
+@figure("02", source=PHOTOS)
+def sixteen_photos_in_two_epochs(splits: Splits) -> DescribedFigure:
+    images = splits.train.take(16).read(range(16))
+    augment = _make_flip_and_contrast()
+    augment(np.repeat(images[5:6], 16, axis=0))  # The lesson's dice have fallen for figure 1.
+    epochs = {name: augment(images) for name in ("in epoch 1", "in epoch 2")}
+    title = "Figure 2. Sixteen photos as two epochs see them"
+    return figures.plot_epochs(epochs, title=title)
+
+
+@figure("02", source=HISTORIES)
+def curves_with_and_without_augmentation(histories: pd.DataFrame) -> DescribedFigure:
+    return figures.plot_seed_bands(
+        {
+            "no augmentation": choose_runs(histories, "none"),
+            "flip and contrast": choose_runs(histories, "flip + contrast"),
+        },
+        title="Figure 3. Learning curves without and with augmentation",
+    )
+
+
+# --- 03 ----------------------------------------------------------------------------------
+
+
+def _draw_biased(**bias: tuple[str, str]) -> tuple[Splits, pd.DataFrame]:
+    """Returns lesson 03's train photos with one bias: nine cars in ten have the first value."""
+    fair = {
+        "heading": ("left", "right"),
+        "light": ("day", "dusk"),
+        "background": ("buildings", "trees"),
+    }
+    biased = {
+        name: ByClass(car={car: 0.9, truck: 0.1}, truck={car: 0.1, truck: 0.9})
+        for name, (car, truck) in bias.items()
+    }
+    images, labels, facts = vehicles.draw_vehicles(240, **{**fair, **biased})
+    both = (images, labels)
+    splits = build_splits(both, both, class_names=("Car", "Truck"), source="Drawn for lesson 03.")
+    return splits, facts
+
+
+@figure("03", source=NOTHING)
+def most_cars_face_left() -> DescribedFigure:
+    splits, facts = _draw_biased(heading=("left", "right"))
+    captions = [f"{row.type}, {row.heading}" for row in facts[:16].itertuples()]
+    title = "Most cars face left"
+    return figures.plot_photos(splits.train.read(range(16)), captions, title=title)
+
+
+@figure("03", source=NOTHING)
+def a_car_in_other_lights() -> DescribedFigure:
+    splits, facts = _draw_biased(light=("day", "dusk"))
+    relight = [
+        layers.RandomBrightness(0.3, value_range=(0, 1), seed=2, dtype="float32"),
+        layers.RandomContrast((0.5, 0.5), value_range=(0, 1), seed=3, dtype="float32"),
+    ]
+    red = facts.query("type == 'Car' and light == 'day' and colour == 'red'").index
+    car = splits.train.read(red[:1])[0]
+    views = np.repeat(car[None], 16, axis=0)
+    for layer in relight:
+        views = layer(views, training=True)
+    title = "A car by day, brightness and contrast changed at random"
+    return figures.plot_views(car, np.asarray(views), title=title)
+
+
+@figure("03", source=NOTHING)
+def vehicles_at_dusk() -> DescribedFigure:
+    splits, facts = _draw_biased(light=("day", "dusk"))
+    at_dusk = facts.query("light == 'dusk'")[:8]
+    photos = splits.train.read(at_dusk.index)
+    return figures.plot_photos(photos, at_dusk["type"].tolist(), title="Vehicles at dusk")
+
+
+@figure("03", source=NOTHING)
+def most_trucks_before_trees() -> DescribedFigure:
+    splits, facts = _draw_biased(background=("buildings", "trees"))
+    captions = [f"{row.type}, {row.background}" for row in facts[:8].itertuples()]
+    title = "Most trucks stand before trees"
+    return figures.plot_photos(splits.train.read(range(8)), captions, title=title)
