@@ -60,6 +60,18 @@ def run(numbers: list[str], *, in_place: bool) -> int:
     return 0
 
 
+def exercises(*, test: str | None, answers: bool) -> int:
+    """Prints every question with its aim and lesson, or the test of ten misconceptions."""
+    from course_utils.exercises import misconceptions, report
+
+    if test is None:
+        print(report.write_report())
+    else:
+        seed = ("before", "after").index(test)
+        print(misconceptions.write_test(answers=answers, seed=seed))
+    return 0
+
+
 def clean(*, everything: bool) -> int:
     """Removes what the kit wrote into the cache; own pictures, even there, are never touched."""
     from course_utils.files import folder_size
@@ -99,6 +111,11 @@ def main(arguments: list[str] | None = None) -> int:
     running.add_argument("--in-place", action="store_true", help="replace the notebook itself")
     cleaning = commands.add_parser("clean", help="remove computed files from the cache")
     cleaning.add_argument("--all", action="store_true", help="weights and downloaded photos too")
+    asking = commands.add_parser("exercises", help="what the exercises ask, for instructors")
+    wanted = asking.add_mutually_exclusive_group(required=True)
+    wanted.add_argument("--report", action="store_true", help="list every question with its aim")
+    wanted.add_argument("--test", choices=("before", "after"), help="ten questions for a class")
+    asking.add_argument("--answers", action="store_true", help="with --test: the answers too")
     chosen = parser.parse_args(arguments)
     try:
         if chosen.command == "doctor":
@@ -107,6 +124,8 @@ def main(arguments: list[str] | None = None) -> int:
             return fetch(source=chosen.weights)
         if chosen.command == "run":
             return run(chosen.lessons, in_place=chosen.in_place)
+        if chosen.command == "exercises":
+            return exercises(test=chosen.test, answers=chosen.answers)
         return clean(everything=chosen.all)
     except (OSError, ValueError, RuntimeError) as error:
         print(f"{parser.prog} {chosen.command}: {error}", file=sys.stderr)
