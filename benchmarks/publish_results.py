@@ -25,7 +25,6 @@ from course_utils.weights import load_vgg16_base  # noqa: E402
 
 POLICIES = {
     "none": Augmentation(),
-    "flip": Augmentation(flip="horizontal"),
     "flip + contrast": Augmentation(flip="horizontal", contrast=0.5),
 }
 SEEDS, EPOCHS = 20, 30
