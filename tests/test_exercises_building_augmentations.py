@@ -148,7 +148,7 @@ WRONG = {
         ("augmented, gap_a, gap_b = 'A', *[-runs[n].gap.iloc[-1] for n in 'AB']", "wrong sign"),
         ("augmented, gap_a, gap_b = 'A', *[runs[n].gap.iloc[-1] for n in 'BA']", "changed places"),
         ("augmented, gap_a, gap_b = 'A', *[runs[n].val_loss.iloc[-1] for n in 'AB']",
-         "the valid losses alone"),
+         "are valid losses alone"),
         ("augmented, gap_a, gap_b = 'A', *[(runs[n].clean_binary_accuracy\n"
          "    - runs[n].val_binary_accuracy).iloc[-1] for n in 'AB']", "gaps of accuracy"),
         ("augmented, gap_a, gap_b = 'A', 0.5, 0.9", "not those of the last"),

@@ -10,7 +10,8 @@ from exercise_answers import check_answer, run_notebook
 from course_utils import settings
 from course_utils.augmentation import Augmentation
 from course_utils.exercises import choosing_policies
-from course_utils.exercises.choosing_policies import QUESTIONS, score_bets, settle_bet
+from course_utils.exercises.choosing_policies import QUESTIONS
+from course_utils.exercises.published_policies import score_bets, settle_bet
 from course_utils.exercises.vehicle_questions import POLICIES, TASKS
 
 PUBLISHED = pd.read_csv(
