@@ -26,6 +26,7 @@ RIGHT = {
     ],
     "q2": [
         "wrong = 'RandomContrast'\nmended = cu.Augmentation(contrast=0.5)",
+        "wrong = 'the contrast layer'\nmended = [cu.Augmentation(contrast=0.5)]",
         "wrong = suspects['contrast']\n"
         "mended = [layers.RandomContrast((0.5, 0.5), value_range=(0, 1), seed=3)]",
         """wrong = 'Contrast'
@@ -166,6 +167,7 @@ WRONG = {
          "        return flip(images, training=not training)\nfront = Fixed()", "wrong way round"),
         ("front = layers.RandomFlip('vertical')", "other ways"),
         ("front = layers.RandomFlip('horizontal'), layers.RandomRotation(0.2)", "other ways"),
+        ("front = [layers.RandomFlip('horizontal'), cu.Augmentation(contrast=0.1)]", "other ways"),
         ("front = Mirror", "call it with its arguments"),
         ("def front(images, training):\n    return images[:, :, ::-1] if training else images",
          "In training every"),

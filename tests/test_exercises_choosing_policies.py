@@ -212,6 +212,11 @@ def test_every_mistake_hears_its_own_sentence(untouched, name, planted):
     assert box.state in ("not yet", "error") and fragment in box.message, box
 
 
+def test_no_sentence_answers_two_kinds_of_mistakes():
+    for listed in WRONG.values():
+        assert len({fragment for _, fragment in listed}) >= 5
+
+
 def test_filled_with_solutions_every_check_passes():
     boxes, _ = run({question.name: question.code for question in QUESTIONS})
     assert {box.state for box in boxes.values()} == {"right"}, boxes

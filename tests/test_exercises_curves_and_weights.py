@@ -14,6 +14,7 @@ STAND_IN = {"cu.load_vgg16_base()": "make_base()", "cu.draw_vehicles(8)": "draw(
 RIGHT = {
     "q1": [
         "memorising, stop, gap = True, 18, 0.41",
+        "memorising, stop, gap = 1, 18, 0.41",
         "memorising, stop, gap = 'yes', 14, float(history.gap.iloc[-1])",
         "memorising, stop, gap = np.True_, history.val_loss.idxmin(), 0.408",
     ],
@@ -23,6 +24,7 @@ RIGHT = {
         "moves = 'head'",
     ],
     "q3": [
+        "dead, since, answer = ['C'], 1, 0.5",
         "dead, since, answer = 'c', 1, 0.5",
         "dead, since, answer = 'run C', 2, float(runs['C'].val_binary_accuracy.iloc[-1])",
         "dead, since, answer = 'C', np.int64(1), 0.501",
@@ -111,6 +113,11 @@ def test_every_mistake_hears_its_own_sentence(untouched, name, planted):
     source, fragment = planted
     box = check_answer("01", name, source, untouched[1])
     assert box.state in ("not yet", "error") and fragment in box.message, box
+
+
+def test_no_sentence_answers_two_kinds_of_mistakes():
+    for listed in WRONG.values():
+        assert len({fragment for _, fragment in listed}) >= 5
 
 
 def test_filled_with_solutions_every_check_passes(make_run):

@@ -111,7 +111,8 @@ def _judge_suspect(wrong, mended) -> str | None:
     if isinstance(wrong, int) and not isinstance(wrong, bool):
         raise Misread(f"Expected the layer's name, received {wrong}. Write it in quotes.")
     if isinstance(named, str):
-        named = named.strip().casefold().replace("random", "").strip("_ ")
+        told = [name for name in suspects if name in named.casefold()]
+        named = told[0] if len(told) == 1 else named
     named = read_choice(named, tuple(suspects), "the layer's name")
     if named != CULPRIT:
         return _INNOCENT[named]

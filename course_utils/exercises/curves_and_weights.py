@@ -26,7 +26,7 @@ def load_run() -> pd.DataFrame:
 
 
 def _read_yes(value, what: str) -> bool:
-    if isinstance(value, bool | np.bool_):
+    if isinstance(value, bool | np.bool_) or (isinstance(value, int) and value in (0, 1)):
         return bool(value)
     words = {"yes": True, "true": True, "no": False, "false": False}
     return words[read_choice(value, tuple(words), f"{what} as `True` or `False`, not")]
@@ -224,6 +224,7 @@ _LIVING = {
 
 
 def _judge_dead(dead, since, answer) -> str | None:
+    dead = dead[0] if isinstance(dead, list | tuple) and len(dead) == 1 else dead
     named = str(dead).casefold().replace("history", "").replace("run", "")
     named = read_choice(named, tuple(_RUNS), "one history")
     start, share = read_number(since, "since"), read_number(answer, "answer")

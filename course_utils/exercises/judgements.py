@@ -6,7 +6,7 @@ import pandas as pd
 
 from course_utils.exercises import probes
 
-MIRRORED_SHARE = (0.38, 0.62)  # three and a half standard deviations of 200 fair coins
+MIRRORED_SHARE = (0.35, 0.65)  # four standard deviations of 200 fair coins, less or more
 
 
 def judge_range(transform: Callable) -> str | None:
@@ -112,7 +112,7 @@ def judge_contrast(views: pd.DataFrame, low: float, high: float) -> str | None:
         return f"The contrast is only ever lowered: {_describe_range(factors)}; {asked}."
     if factors.min() < low - slack or factors.max() > high + slack:
         return f"The contrast varies too much: {_describe_range(factors)}; {asked}."
-    # Two hundred uniform draws leave the outermost twentieth empty once in 30,000 times.
+    # Two hundred uniform draws leave an outermost tenth empty once in a billion times.
     if factors.min() > low + slack + 0.03 or factors.max() < high - slack - 0.03:
         return f"The contrast varies too little: {_describe_range(factors)}; {asked}."
     return None

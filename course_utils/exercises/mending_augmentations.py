@@ -3,7 +3,13 @@
 import numpy as np
 
 from course_utils.exercises import probes
-from course_utils.exercises.judgements import judge_dice, judge_mirroring, judge_predict
+from course_utils.exercises.judgements import (
+    judge_colours,
+    judge_dice,
+    judge_geometry,
+    judge_mirroring,
+    judge_predict,
+)
 from course_utils.exercises.questions import Misread, Question, quote, quote_error
 
 # --- q5: on in predict -----------------------------------------------------------------------
@@ -36,7 +42,7 @@ def _judge_front(front) -> str | None:
         )
     if share == 1:
         return "In training every photo is mirrored. Half of them should be, by chance."
-    if (views["angle"].abs() > 2).any() or (views["strangeness"] > probes.STRANGE).any():
+    if judge_geometry(views) or judge_colours(views) or (views["contrast"] - 1).abs().max() > 0.03:
         return "In training photos are changed in other ways than left to right."
     return judge_mirroring(views) or judge_dice(transform)
 

@@ -221,6 +221,8 @@ def read_choice(value: Any, choices: tuple[str, ...], what: str) -> str:
     Raises:
         Misread: If it is none of them.
     """
+    if isinstance(value, list | tuple) and len(value) == 1:
+        value = value[0]
     named = str(value).strip().strip("\"'").casefold()
     for choice in choices:
         if named == choice.casefold():
