@@ -111,6 +111,18 @@ def run(numbers: list[str], *, in_place: bool) -> int:
     return 0
 
 
+def exercises(*, test: str | None, answers: bool) -> int:
+    """Prints every question with its aim and lesson, or the test of ten misconceptions."""
+    from course_utils.exercises import misconceptions, report
+
+    if test is None:
+        print(report.write_report())
+    else:
+        seed = ("before", "after").index(test)
+        print(misconceptions.write_test(answers=answers, seed=seed))
+    return 0
+
+
 def clean(*, everything: bool) -> int:
     """Removes what the kit wrote into the cache."""
     from course_utils.cache import clean_cache
@@ -150,6 +162,11 @@ def main(arguments: list[str] | None = None) -> int:
     drawing.add_argument("--check", action="store_true", help="compare with docs/figures instead")
     cleaning = commands.add_parser("clean", help="remove computed files from the cache")
     cleaning.add_argument("--all", action="store_true", help="weights and downloaded photos too")
+    asking = commands.add_parser("exercises", help="what the exercises ask, for instructors")
+    wanted = asking.add_mutually_exclusive_group(required=True)
+    wanted.add_argument("--report", action="store_true", help="list every question with its aim")
+    wanted.add_argument("--test", choices=("before", "after"), help="ten questions for a class")
+    asking.add_argument("--answers", action="store_true", help="with --test: the answers too")
     chosen = parser.parse_args(arguments)
     try:
         return _run_command(parser, chosen)
@@ -183,6 +200,8 @@ def _run_command(parser: argparse.ArgumentParser, chosen: argparse.Namespace) ->
             photos=chosen.data or settings.DRAWN,
             checked=chosen.check,
         )
+    if chosen.command == "exercises":
+        return exercises(test=chosen.test, answers=chosen.answers)
     return clean(everything=chosen.all)
 
 

@@ -22,7 +22,7 @@ from course_utils.intervals import (
     measure_over_photos,
     measure_over_seeds,
 )
-from course_utils.model import build_classifier, split_model
+from course_utils.model import Parts, build_classifier, split_model
 from course_utils.progress import Progress
 from course_utils.twins import group_twins
 
@@ -109,13 +109,14 @@ def compare(
     wanted[AGAIN.format(baseline)] = (policies[baseline], seed + 1)
     options = {"epochs": epochs, "views": views, "precision": precision, "progress": progress}
     finished: dict[str, PolicyRuns] = {}
+    starts = [split_model(build_classifier(base, (), seed=start)).head for start in range(seeds)]
     for name, (policy, draws) in wanted.items():
         try:
             layers = policy.layers(seed) if isinstance(policy, Augmentation) else policy
-            models = [build_classifier(base, layers, seed=number) for number in range(seeds)]
             if progress:
                 print(f"{name}: {seeds} runs.", flush=True)
-            finished[name] = _run_policy(models, splits, seed=seed, draws=draws, **options)
+            parts = split_model(build_classifier(base, layers, seed=seed))
+            finished[name] = _run_policy(parts, starts, splits, seed=seed, draws=draws, **options)
         except KeyboardInterrupt:
             if not finished:
                 raise
@@ -124,9 +125,10 @@ def compare(
     return Comparison(finished, splits, baseline=baseline, seed=seed)
 
 
-def _run_policy(models, splits, *, epochs, views, seed, draws, precision, progress) -> PolicyRuns:
-    """Returns a policy's runs, out of the cache where they lie there."""
-    parts = split_model(models[0])
+def _run_policy(
+    parts: Parts, starts, splits: Splits, *, epochs, views, seed, draws, precision, progress
+) -> PolicyRuns:
+    """Returns a policy's runs, one for each start, out of the cache where they lie there."""
     train_views, clean, valid = open_features(
         parts, splits, views=views, seed=seed, precision=precision, progress=progress
     )
@@ -134,8 +136,8 @@ def _run_policy(models, splits, *, epochs, views, seed, draws, precision, progre
     described = [view.description for view in drawn]
     augments = described != [features.clean_view(parts.front).description]
     about = [
-        *(VERSION, features.describe_base(parts.base), clean.precision, described, len(models)),
-        *(epochs, draws, splits.train.batch_size, _fingerprint(models)),
+        *(VERSION, features.describe_base(parts.base), clean.precision, described, len(starts)),
+        *(epochs, draws, splits.train.batch_size, _fingerprint(starts)),
         *(hashlib.sha256(array.tobytes()).hexdigest() for array in _arrays(splits)),
     ]
     name = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:20]
@@ -146,7 +148,7 @@ def _run_policy(models, splits, *, epochs, views, seed, draws, precision, progre
                 return PolicyRuns(arrays["train"], arrays["answers"], arrays["dead"])
         except (OSError, ValueError, LookupError, EOFError, zipfile.BadZipFile) as error:
             print(f"The stored runs {stored} are damaged ({error}); training again.")
-    heads = Heads([split_model(model).head for model in models], clean.shape)
+    heads = Heads(starts, clean.shape)
     labels = splits.train.labels
     order = {"batch_size": splits.train.batch_size, "shuffle": True, "seed": draws}
     augmented = in_order(train_views, labels, seed=draws)
@@ -174,11 +176,11 @@ def _run_policy(models, splits, *, epochs, views, seed, draws, precision, progre
     return runs
 
 
-def _fingerprint(models) -> str:
+def _fingerprint(starts) -> str:
     """Changes with the heads' layers and weights."""
     digest = hashlib.sha256()
-    for model in models:
-        for layer in split_model(model).head:
+    for head in starts:
+        for layer in head:
             # A layer's name counts the layers of the process.
             about = {key: value for key, value in layer.get_config().items() if key != "name"}
             digest.update(json.dumps(about, sort_keys=True, default=str).encode())

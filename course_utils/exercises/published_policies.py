@@ -1,0 +1,248 @@
+"""The questions of exercise 03 about published runs: an interval, and three bets."""
+
+import numpy as np
+import pandas as pd
+
+from course_utils import settings
+from course_utils.exercises.questions import (
+    Misread,
+    Question,
+    count_blanks,
+    quote,
+    read_choice,
+    read_number,
+)
+from course_utils.exercises.vehicle_questions import POLICIES, TASKS
+
+# --- the published table ---------------------------------------------------------------------
+
+
+def _load_table() -> pd.DataFrame:
+    path = settings.data_dir() / "results" / "exercise-policies.csv"
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"Expected the published runs in {path}, found no such file. Get it with the course's "
+            "repository, or run benchmarks/exercise_policies.py."
+        )
+    return pd.read_csv(path, comment="#")
+
+
+def load_select() -> pd.DataFrame:
+    """Returns the published runs, measured on the half of the valid pictures to choose by.
+
+    Returns:
+        A DataFrame, one row for each of 4 questions, 6 policies and 20 seeds, with the columns
+        `question`, `policy`, `seed`, `accuracy` and `dead_head`.
+    """
+    table = _load_table().rename(columns={"select": "accuracy"})
+    return table[["question", "policy", "seed", "accuracy", "dead_head"]]
+
+
+def _pair(table: pd.DataFrame, question: str, policy: str, rival: str) -> pd.DataFrame:
+    """Returns accuracies by seed where both heads live: columns `policy` and `rival`."""
+    alive = table[(table["question"] == question) & ~table["dead_head"]]
+    wide = alive.pivot(index="seed", columns="policy", values="accuracy")
+    return wide[[policy, rival]].dropna()
+
+
+# --- q2: read an interval --------------------------------------------------------------------
+
+COMPARED = ("paint", "colour", "none")
+SAYS = ("better", "worse", "cannot tell")
+
+
+def compute_interval(differences: np.ndarray) -> tuple[float, float, float]:
+    """Returns the mean of paired differences and both ends of its 95 % interval (Student's t)."""
+    from scipy import stats
+
+    mean, error = np.mean(differences), stats.sem(differences)
+    reach = error * stats.t.ppf(0.975, len(differences) - 1)
+    return float(mean), float(mean - reach), float(mean + reach)
+
+
+def _judge_interval(mean, low, high, says) -> str | None:
+    given = [
+        read_number(each, name) for each, name in ((mean, "mean"), (low, "low"), (high, "high"))
+    ]
+    verdict = read_choice(says, SAYS, "says")
+    if max(map(abs, given)) > 1:
+        raise Misread("Expected shares from -1 to 1, such as 0.012 for 1.2 points; divide by 100.")
+    if given[1] > given[2]:
+        return "The low end lies above the high end: swap the two."
+    question, policy, rival = COMPARED
+    pair = _pair(load_select(), question, policy, rival)
+    differences = (pair[policy] - pair[rival]).to_numpy()
+    true, true_low, true_high = compute_interval(differences)
+    reach = (true_high - true_low) / 2
+    table = load_select()
+    both = [
+        table[(table["question"] == question) & (table["policy"] == each)].set_index("seed")
+        for each in (policy, rival)
+    ]
+    with_dead = (both[0]["accuracy"] - both[1]["accuracy"]).mean()
+    found = (given[2] - given[1]) / 2
+    if abs(given[0] + true) < 0.002 < abs(given[0] - true):
+        return f"The sign is turned round: {policy} minus {rival} was asked for."
+    if abs(given[0] - with_dead) < 0.002 < abs(true - with_dead):
+        return (
+            "Dead heads are among your runs. They answer one class whatever the policy; leave out "
+            "each seed of which either head died."
+        )
+    if abs(given[0] - true) > 0.003:
+        return f"A mean difference of {given[0]:+.3f} is not that of the pairs that live."
+    if not given[1] <= given[0] <= given[2]:
+        return "The mean does not lie within your interval: is it an interval of differences?"
+    # Student's t, the normal's 1.96, two standard errors and a bootstrap all lie near.
+    if not 0.75 * reach < found < 1.25 * reach:
+        spread = np.std(differences, ddof=1)
+        if found > 1.5 * reach and abs(found / spread - 2) < 0.4:
+            return (
+                "Your interval spans where single runs fall: that is the standard deviation. How "
+                "sure the mean is, the standard error tells, smaller by √n."
+            )
+        if found < 0.75 * reach:
+            return "Your interval is too narrow for 95 %: about two standard errors either way."
+        return "Your interval is too wide for 95 %: about two standard errors either way."
+    expected = SAYS[2] if true_low < 0 < true_high else SAYS[0] if true > 0 else SAYS[1]
+    if verdict != expected:
+        return f"The interval is right, and says something else than `{verdict}`. Where does 0 lie?"
+    return None
+
+
+Q2 = Question(
+    name="q2",
+    title="Read an interval",
+    aim="compute a paired difference with its interval, and say no more than it says",
+    lesson="05",
+    judge=_judge_interval,
+    praise="The interval is about other starts of the head, on these very photos. Another draw of "
+    "photos could move it as a whole.",
+    hints=(
+        '`runs.pivot(index="seed", columns="policy", values="accuracy")` after leaving out '
+        "dead heads puts the two side by side.",
+        "Standard error: `differences.std(ddof=1) / len(differences) ** 0.5`.",
+        "The mean, and about 2.2 standard errors either way. If 0 lies inside, nobody can tell.",
+    ),
+    explanation="Both policies share the seed, so a run with one is paired with a run with the "
+    "other, and the differences vary less than the runs. The interval of their mean is two "
+    "standard errors either way, a little more with Student's t. With 0 inside, these runs cannot "
+    "tell which is better; that is not to say that they are equal. With the dead heads left in, "
+    "colour would seem three points better: three of `none`'s heads died, and no more than that.",
+    code="""living = runs[(runs["question"] == "paint") & ~runs["dead_head"]]
+pairs = living.pivot(index="seed", columns="policy", values="accuracy")
+differences = (pairs["colour"] - pairs["none"]).dropna()
+mean = differences.mean()
+reach = 2.2 * differences.std(ddof=1) / len(differences) ** 0.5
+low, high = mean - reach, mean + reach
+says = "cannot tell" if low < 0 < high else "better" if mean > 0 else "worse\"""",
+    misconceptions=("one run proves",),
+)
+
+
+# --- q3: three bets --------------------------------------------------------------------------
+
+KNOWS_NOTHING = 0.25  # the score of someone who says 0.5 each time
+
+
+def settle_bet(question: str, policy: str) -> bool:
+    """Whether a policy's mean accuracy over living heads beat flip's on the sealed pictures."""
+    table = _load_table()
+    alive = table[(table["question"] == question) & ~table["dead_head"]]
+    means = alive.groupby("policy")["sealed"].mean()
+    return bool(means[policy] > means["flip"])
+
+
+def score_bets(bets) -> pd.DataFrame:
+    """Returns the bets beside what the sealed pictures say.
+
+    Args:
+        bets: Triples of a question, a policy of the published table, and how sure one is, from 0
+            to 1, that it beats flip.
+
+    Returns:
+        A DataFrame, one row a bet: `question`, `policy`, `sure`, `won` and `score`, the square of
+        how far off the sureness was (Brier): 0 at best, 1 at worst; empty for blank bets.
+    """
+    columns = ["question", "policy", "sure", "won", "score"]
+    if not isinstance(bets, list | tuple) or count_blanks(bets)[0]:
+        return pd.DataFrame(columns=columns)
+    rows = []
+    for question, policy, sure in _read_bets(bets):
+        won = settle_bet(question, policy)
+        rows.append((question, policy, sure, won, (sure - won) ** 2))
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _read_bets(bets) -> list[tuple[str, str, float]]:
+    if not isinstance(bets, list | tuple):
+        raise Misread(f"Expected a list of three bets, received {quote(bets)}.")
+    if any(not isinstance(bet, list | tuple) or len(bet) != 3 for bet in bets):
+        raise Misread('Expected each bet as ("paint", "light", 0.7), received ' + quote(bets) + ".")
+    read = []
+    for question, policy, sure in bets:
+        named = read_choice(question, tuple(TASKS), "a question")
+        chosen = read_choice(policy, tuple(POLICIES), "a policy")
+        share = read_number(sure, "how sure you are")
+        if not 0 <= share <= 1:
+            raise Misread(
+                f"Expected how sure you are from 0 to 1, received {share:g}. Write 0.7 for 70 %."
+            )
+        read.append((named, chosen, share))
+    return read
+
+
+def _judge_bets(bets) -> str | None:
+    read = _read_bets(bets)
+    if len(read) != 3:
+        return f"Three bets are asked for; these are {len(read)}."
+    if any(policy == "flip" for _, policy, _ in read):
+        return "Flip cannot beat itself. Choose another policy."
+    if len({question for question, _, _ in read}) < 3:
+        return "Bet on three different questions: one kind of luck is to count once only."
+    sureness = [sure for _, _, sure in read]
+    if all(sure == 0.5 for sure in sureness):
+        return (
+            "Half sure of everything: that is a score of 0.25 without looking at a number. Where "
+            "does the select half speak clearly?"
+        )
+    scores = score_bets(bets)
+    worst = scores.loc[scores["score"].idxmax()]
+    if scores["score"].mean() >= KNOWS_NOTHING:
+        how = "beat flip" if worst["won"] else "did not beat flip"
+        if worst["sure"] in (0.0, 1.0):
+            return (
+                f"All or nothing, and lost: for {worst['question']} on the sealed pictures "
+                f"{worst['policy']} {how}. Nothing in a table of runs makes one quite certain."
+            )
+        return (
+            f"On the sealed pictures {worst['policy']} {how} for {worst['question']}. Your mean "
+            f"score of {scores['score'].mean():.2f} is no better than the 0.25 of knowing nothing."
+        )
+    return None
+
+
+Q3 = Question(
+    name="q3",
+    title="Three bets",
+    aim="say how sure one is, and be scored on photos that played no part in choosing",
+    lesson="05",
+    judge=_judge_bets,
+    praise="Your sureness scored better than knowing nothing, on photos that you did not choose "
+    "by. `score_bets(bets)` shows each bet.",
+    hints=(
+        "Look at the means of the select half. A bet against a policy is one too: 0.1 says that "
+        "it hardly beats flip.",
+        "How far is the difference from 0, in standard errors? Near 0, stay near 0.5.",
+        "For heading, anything but a flip beats it, nearly for certain.",
+    ),
+    explanation="Flip destroys heading, so nearly any other policy beats it there. For type and "
+    "paint flip is ahead on the select half; a policy that is behind by many standard errors "
+    "deserves a low sureness, one that is nearly level something near a half. The score is the "
+    "square of how far off you were: it rewards saying what you know, and punishes bluster.",
+    code="""bets = [
+    ("heading", "colour", 0.97),
+    ("type", "camera", 0.05),
+    ("light", "flip and camera", 0.05),
+]""",
+    misconceptions=("one run proves",),
+)

@@ -1,0 +1,251 @@
+"""Exercise 02: right answers pass whatever way they take, each mistake hears its own sentence."""
+
+import time
+
+import pytest
+from exercise_answers import check_answer, run_notebook
+
+from course_utils.exercises.building_augmentations import QUESTIONS
+
+GRADED = [question for question in QUESTIONS if question.judge]
+
+RIGHT = {
+    "q1": [
+        "augmentation = cu.Augmentation(flip='horizontal', contrast=0.3)",
+        """augmentation = keras.Sequential([
+    layers.RandomContrast((0.3, 0.3), value_range=(0, 1)), layers.RandomFlip('horizontal')])""",
+        """def augmentation(images, training):
+    if not training:
+        return images
+    random = np.random.default_rng()
+    images = np.asarray(images)
+    images = np.where(random.random((len(images), 1, 1, 1)) < 0.5, images[:, :, ::-1], images)
+    mean = images.mean(axis=(1, 2), keepdims=True)
+    factor = random.uniform(0.7, 1.3, (len(images), 1, 1, 1))
+    return ((images - mean) * factor + mean).clip(0, 1)""",
+    ],
+    "q2": [
+        "wrong = 'RandomContrast'\nmended = cu.Augmentation(contrast=0.5)",
+        "wrong = suspects['contrast']\n"
+        "mended = [layers.RandomContrast((0.5, 0.5), value_range=(0, 1), seed=3)]",
+        """wrong = 'Contrast'
+mended = keras.Sequential([
+    layers.Rescaling(255), layers.RandomContrast((0.5, 0.5)), layers.Rescaling(1 / 255)])""",
+    ],
+    "q3": [
+        "settings = cu.Augmentation(rotation=25, brightness=0.25, grayscale=0.4)",
+        """settings = [
+    layers.RandomGrayscale(0.5), layers.RandomBrightness(0.3, value_range=(0, 1)),
+    layers.RandomRotation(0.09, fill_mode='nearest')]""",
+        "settings = cu.Augmentation(rotation=35, brightness=0.2, grayscale=0.6)",
+    ],
+    "q4": [
+        "augmented = 'a'\ngap_a, gap_b = [runs[n]['gap'].iloc[-1] for n in 'AB']",
+        "augmented = 'run A'\ngap_a, gap_b = [round(runs[n]['gap'].iloc[-1], 2) for n in 'AB']",
+        "augmented = 'A'\ngap_a, gap_b = [\n"
+        "    float((runs[n].val_loss - runs[n].clean_loss)[30]) for n in 'AB']",
+    ],
+    "q5": [
+        "front = layers.RandomFlip('horizontal')",
+        "front = [cu.Augmentation(flip='horizontal')]",
+        """class Mended(keras.layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.flip = layers.RandomFlip('horizontal')
+    def call(self, images, training=False):
+        return self.flip(images, training=True) if training else images
+front = keras.Sequential([Mended()])""",
+    ],
+    "q7": [
+        """def prepare(photos, labels):
+    valid = np.random.default_rng(3).random(len(photos)) < 0.25
+    train = ~valid
+    both = np.concatenate([photos[train], np.flip(photos[train], axis=2)])
+    return (both, np.tile(labels[train], (2, 1))), (photos[valid], labels[valid])""",
+        """def prepare(photos, labels):
+    train, valid = np.arange(len(photos)) % 4 != 0, np.arange(len(photos)) % 4 == 0
+    mirrored = photos[train][:, :, ::-1]
+    order = np.random.default_rng(0).permutation(2 * train.sum())
+    images = np.concatenate([photos[train], mirrored])[order]
+    targets = np.concatenate([labels[train]] * 2)[order]
+    return [(images, targets), (photos[valid], labels[valid])]""",
+        """def prepare(photos, labels):
+    from sklearn.model_selection import train_test_split
+    a, b, la, lb = train_test_split(photos, labels, test_size=0.3, stratify=labels, random_state=1)
+    flipped = np.asarray(layers.RandomFlip('horizontal', seed=1)(a, training=True))
+    return (np.concatenate([a, flipped]), np.concatenate([la, la])), (b, lb)""",
+    ],
+}
+FLIP = "layers.RandomFlip('horizontal')"
+CONTRAST = "layers.RandomContrast((0.3, 0.3), value_range=(0, 1))"
+PREPARE = """def prepare(photos, labels):
+    order = np.random.default_rng(1).permutation(len(photos))
+    photos, labels = photos[order], labels[order]
+    train, valid = slice({cut}, None), slice(0, {cut})
+    return {returned}"""
+WRONG = {
+    "q1": [
+        (f"augmentation = [layers.RandomFlip('vertical'), {CONTRAST}]", "on their heads"),
+        (f"augmentation = [{FLIP}, layers.RandomContrast(0.3, value_range=(0, 1))]", "only ever r"),
+        (f"augmentation = [{FLIP}, layers.RandomContrast((0.3, 0.3))]", "leave [0, 1]"),
+        (f"augmentation = [{FLIP}, {CONTRAST}, layers.RandomRotation(0.1)]", "turned"),
+        (f"augmentation = [{CONTRAST}]", "No view is mirrored"),
+        (f"augmentation = [{FLIP}]", "never varies"),
+        ("augmentation = cu.Augmentation(flip='horizontal', contrast=0.5)", "too much"),
+        ("augmentation = cu.Augmentation(flip='horizontal', contrast=0.15)", "too little"),
+        ("augmentation = cu.Augmentation(flip='horizontal', contrast=0.3, hue=30)", "colours"),
+        ("augmentation = cu.Augmentation(flip='horizontal', brightness=0.2)", "brightness of"),
+        ("augmentation = cu.Augmentation(flip='horizontal', contrast=0.3, noise=0.1)", "explains"),
+        ("flip = cu.Augmentation(flip='horizontal', contrast=0.3).layers(1)\n"
+         "def augmentation(images):\n"
+         "    for layer in flip:\n        images = layer(images, training=True)\n"
+         "    return images", "With `training=False`"),
+        ("def augmentation(images, training):\n"
+         "    made = cu.Augmentation(flip='horizontal', contrast=0.3).layers(1)\n"
+         "    for layer in made:\n        images = layer(images, training=training)\n"
+         "    return images", "twice alike"),
+        ("augmentation = []", "No view is mirrored"),
+        ("augmentation = 'RandomFlip, RandomContrast'", "received 'RandomFlip"),
+        ("augmentation = layers.RandomFlip", "call it with its arguments"),
+        ("def augmentation(images, training):\n    images[:, :, ::-1]", "`return`"),
+        ("def augmentation(images, training):\n    return images / 0.0 + undefined", "NameError"),
+        ("def augmentation(images, training):\n    return images[:, :8]", "of shape"),
+    ],
+    "q2": [
+        ("wrong = 'flip'\nmended = layers.RandomFlip()", "only moves pixels"),
+        ("wrong = 'rotation'\nmended = layers.RandomRotation(0.1)", "corners"),
+        ("wrong = 'brightness'\nmended = layers.RandomBrightness(0.2)", "adds to every"),
+        ("wrong = 'saturation'\nmended = cu.Augmentation(saturation=0.2)", "good deal"),
+        ("wrong = 'contrast'\nmended = layers.RandomContrast((0.5, 0.5))", "still gives pixels"),
+        ("wrong = 'contrast'\nmended = []", "no contrast at all"),
+        ("wrong = 'contrast'\nmended = layers.RandomContrast((.2, .2), value_range=(0, 1))",
+         "another strength"),
+        ("wrong = 'contrast'\nmended = cu.Augmentation(contrast=0.5, rotation=10)", "nothing else"),
+        ("wrong = 'hue'\nmended = layers.RandomHue(0.1)", "out of"),
+        ("wrong = 3\nmended = layers.RandomHue(0.1)", "Write it in quotes"),
+        ("wrong = 'contrast'\nmended = ...", "still blank"),
+    ],
+    "q3": [
+        ("settings = cu.Augmentation(brightness=0.3, grayscale=0.5)", "horizon"),
+        ("settings = cu.Augmentation(rotation=30, brightness=0.3)", "None of your views is gray"),
+        ("settings = cu.Augmentation(rotation=30, grayscale=0.5)", "as bright as the photo"),
+        ("settings = cu.Augmentation(rotation=90, brightness=0.3, grayscale=0.5)", "not tilted"),
+        ("settings = cu.Augmentation(rotation=8, brightness=0.3, grayscale=0.5)", "further"),
+        ("settings = cu.Augmentation(rotation=30, brightness=0.3, grayscale=1)", "are gray. Count"),
+        ("settings = cu.Augmentation(rotation=30, contrast=0.4, grayscale=0.5)", "contrast varies"),
+        ("settings = cu.Augmentation(rotation=30, brightness=.3, grayscale=.5, flip='horizontal')",
+         "mirrored or upside"),
+        ("settings = cu.Augmentation(rotation=30, brightness=0.7, grayscale=0.5)", "darker and b"),
+        ("settings = cu.Augmentation(rotation=30, brightness=.3, grayscale=.5, translation=.2)",
+         "moved"),
+        ("settings = cu.Augmentation(rotation=30, brightness=.3, grayscale=.5, hue=90)",
+         "colours change"),
+        ("settings = {'rotation': 30}", "received {'rotation': 30}"),
+        ("settings = layers.RandomRotation(0.1), layers.RandomBrightness(0.3)", "leave [0, 1]"),
+    ],
+    "q4": [
+        ("augmented, gap_a, gap_b = 'B', 0.1, 0.2", "B learns its train"),
+        ("augmented, gap_a, gap_b = 'A', *[-runs[n].gap.iloc[-1] for n in 'AB']", "wrong sign"),
+        ("augmented, gap_a, gap_b = 'A', *[runs[n].gap.iloc[-1] for n in 'BA']", "changed places"),
+        ("augmented, gap_a, gap_b = 'A', *[runs[n].val_loss.iloc[-1] for n in 'AB']",
+         "are valid losses alone"),
+        ("augmented, gap_a, gap_b = 'A', *[(runs[n].clean_binary_accuracy\n"
+         "    - runs[n].val_binary_accuracy).iloc[-1] for n in 'AB']", "gaps of accuracy"),
+        ("augmented, gap_a, gap_b = 'A', 0.5, 0.9", "not those of the last"),
+        ("augmented, gap_a, gap_b = 'both', 0.1, 0.2", "out of 'A', 'B'"),
+        ("augmented, gap_a, gap_b = 'A', '0.1', 0.2", "Expected a number for gap_a"),
+        ("augmented, gap_a, gap_b = 'A', ..., 0.2", "1 of 3"),
+    ],
+    "q5": [
+        ("front = broken", "by chance: ask twice"),
+        ("front = []", "so is training"),
+        ("def front(images, training):\n    return images[:, :, ::-1]", "every photo is mirrored"),
+        ("class Fixed(keras.layers.Layer):\n"
+         "    def call(self, images, training=None):\n"
+         "        flip = layers.RandomFlip('horizontal')\n"
+         "        return flip(images, training=not training)\nfront = Fixed()", "wrong way round"),
+        ("front = layers.RandomFlip('vertical')", "other ways"),
+        ("front = layers.RandomFlip('horizontal'), layers.RandomRotation(0.2)", "other ways"),
+        ("front = Mirror", "call it with its arguments"),
+        ("def front(images, training):\n    return images[:, :, ::-1] if training else images",
+         "In training every"),
+        ("front = 'training=training'", "received 'training=training'"),
+        ("def front(images, training):\n    return images if training else images * 0.5",
+         "another way"),
+    ],
+    "q7": [
+        ("def prepare(photos, labels):\n"
+         "    photos = np.concatenate([photos, photos[:, :, ::-1]])\n"
+         "    labels = np.concatenate([labels, labels])\n"
+         "    order = np.random.default_rng(1).permutation(len(photos))\n"
+         "    photos, labels = photos[order], labels[order]\n"
+         "    cut = len(photos) * 3 // 4\n"
+         "    return (photos[:cut], labels[:cut]), (photos[cut:], labels[cut:])", "in both piles"),
+        (PREPARE.format(cut=12, returned="(photos[train], labels[train]), "
+                        "(photos[valid], labels[valid])"), "no train photo is mirrored"),
+        (PREPARE.format(cut=12, returned="tuple((np.concatenate([photos[s], photos[s][:, :, ::-1]]"
+                        "), np.concatenate([labels[s]] * 2)) for s in (train, valid))"),
+         "valid photos are augmented too"),
+        (PREPARE.format(cut=12, returned="(photos[train][:, :, ::-1], labels[train][::-1]), "
+                        "(photos[valid], labels[valid])"), "label of another photo"),
+        ("def prepare(photos, labels):\n"
+         "    return (photos[:36, :, ::-1], labels[:36]), (photos[36:], labels[36:])",
+         "single class"),
+        (PREPARE.format(cut=12, returned="(photos[train][:20, :, ::-1], labels[train][:20]), "
+                        "(photos[valid], labels[valid])"), "got lost"),
+        (PREPARE.format(cut=0, returned="(photos[train][:, :, ::-1], labels[train]), "
+                        "(photos[valid], labels[valid])"), "one side is empty"),
+        (PREPARE.format(cut=36, returned="(photos[train][:, :, ::-1], labels[train]), "
+                        "(photos[valid], labels[valid])"), "about a quarter"),
+        (PREPARE.format(cut=12, returned="photos[train], labels[train]"), "of two pairs"),
+        ("def prepare(photos, labels):\n    print(photos)", "received None"),
+        ("def prepare(photos):\n    return photos", "TypeError"),
+        ("prepare = 'split, then augment'", "Expected the function"),
+    ],
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def untouched():
+    return run_notebook("02", {})
+
+
+def cases(planted):
+    return [(name, each) for name, listed in planted.items() for each in listed]
+
+
+def test_untouched_every_check_says_not_attempted(untouched):
+    boxes, _ = untouched
+    assert {box.state for box in boxes.values()} == {"not attempted"}
+    assert list(boxes) == [question.name for question in GRADED]
+
+
+@pytest.mark.parametrize(("name", "source"), cases(RIGHT))
+def test_every_right_answer_passes(untouched, name, source):
+    start = time.perf_counter()
+    box = check_answer("02", name, source, untouched[1])
+    assert box.state == "right", box
+    assert time.perf_counter() - start < 5
+
+
+@pytest.mark.parametrize(("name", "planted"), cases(WRONG))
+def test_every_mistake_hears_its_own_sentence(untouched, name, planted):
+    source, fragment = planted
+    box = check_answer("02", name, source, untouched[1])
+    assert box.state in ("not yet", "error") and fragment in box.message, box
+
+
+def test_no_sentence_answers_two_kinds_of_mistakes():
+    for listed in WRONG.values():
+        assert len({fragment for _, fragment in listed}) >= 5
+
+
+def test_filled_with_solutions_every_check_passes():
+    boxes, _ = run_notebook("02", {question.name: question.code for question in GRADED})
+    assert {box.state for box in boxes.values()} == {"right"}, boxes
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_filled_with_mistakes_no_check_passes(number):
+    boxes, _ = run_notebook("02", {name: listed[number][0] for name, listed in WRONG.items()})
+    assert not [box for box in boxes.values() if box.state in ("right", "not attempted")]
