@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -133,6 +134,7 @@ async def _check_one(path: Path, notebook, folder: Path, line: Progress) -> Outc
         allow_errors=True,
         on_cell_execute=lambda cell_index, **_: begun.update({cell_index: time.perf_counter()}),
         on_cell_executed=finish,
+        on_notebook_start=_let_interrupts_pass,
     )
     start = time.perf_counter()
     watch = asyncio.create_task(_watch_memory(client))
@@ -150,6 +152,14 @@ async def _check_one(path: Path, notebook, folder: Path, line: Progress) -> Outc
     slowest = sorted(cells, key=lambda cell: -cell.seconds)
     peak = await watch
     return Outcome(name, seconds, peak, slowest, failures, page)
+
+
+def _let_interrupts_pass(**_) -> None:
+    """Takes nbclient's signal handlers off: they end one kernel and let this process go on."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with suppress(NotImplementedError, RuntimeError):
+            loop.remove_signal_handler(number)
 
 
 async def _watch_memory(client) -> int:

@@ -98,6 +98,8 @@ def _put_photos(folder: Path, chosen: Settings) -> None:
     there = {path.relative_to(target): path.stat().st_size for path in _list_files(target)}
     if there != {name: path.stat().st_size for name, path in _name_photos(listed)}:
         raise ValueError(_explain_others(folder))
+    if place and place.match("photos/zip-*"):
+        shutil.rmtree(found)  # Unpacked on the way, and copied now.
 
 
 def _name_photos(listed: Listing) -> Iterator[tuple[Path, Path]]:

@@ -87,9 +87,11 @@ def test_a_relative_folder_counts_from_the_course_and_not_from_where_python_star
     monkeypatch, tmp_path
 ):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(settings, "project_dir", lambda: tmp_path / "course")
+    mine = tmp_path / "course" / "data" / "mine"
+    mine.mkdir(parents=True)
     for name in ("COURSE_DATA_DIR", "COURSE_CACHE_DIR", "COURSE_PREPARED_DIR"):
         monkeypatch.setenv(name, "data/mine")
-    mine = settings.project_dir() / "data/mine"
     assert settings.photos_override() == str(mine)
     assert settings.cache_dir() == settings.prepared_dir() == mine
 
