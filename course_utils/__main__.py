@@ -83,13 +83,15 @@ def figures(out: Path, *, only: str | None, file_format: str, photos: str, check
         figure_files.write_figures(entries, out, photos=photos, file_format=file_format)
         print(f"{len(entries)} figures and their {figure_files.MANIFEST} are in {out}")
         return 0
+    page = out / "drift.html"
+    page.unlink(missing_ok=True)
     drifts = figure_files.find_drift(entries, whole=only is None)
     if not drifts:
         print(f"{len(entries)} figures are as committed.")
         return 0
     for drift in drifts:
         print(f"{drift.name}: {drift.why}")
-    print(f"Look at {figure_files.write_page(drifts, out / 'drift.html')}")
+    print(f"Look at {figure_files.write_page(drifts, page)}")
     return 1
 
 

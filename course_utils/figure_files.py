@@ -142,7 +142,7 @@ class _Sources:
             digest = hashlib.sha256(splits.train.keys.tobytes()).hexdigest()
             return (splits,), {"seed": seed, "data": splits.source, "data_sha256": digest}
         path = results.results_dir() / source
-        table = results.read_histories(path)
+        table = results.READERS[source](path)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         seeds = sorted(map(int, table["seed"].unique()))
         return (table,), {"seed": seeds, "data": f"data/results/{source}", "data_sha256": digest}

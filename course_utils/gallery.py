@@ -13,7 +13,7 @@ import pandas as pd
 from course_utils import figures, runtime, vehicles
 from course_utils.data import Splits, build_splits
 from course_utils.figures import DescribedFigure
-from course_utils.results import HISTORIES, choose_runs
+from course_utils.results import GROUPS, HISTORIES, PHOTO_COUNTS, choose_runs
 from course_utils.vehicles import ByClass
 
 runtime.import_tensorflow()
@@ -23,6 +23,9 @@ from keras import layers  # noqa: E402 (TensorFlow is to be quiet first)
 # data/results by its name. The function receives nothing, `Splits`, or the file's table.
 NOTHING = "nothing"
 PHOTOS = "photos"
+
+# How lesson 03 names its groups of valid photos.
+GROUPS_OF_VEHICLES = ("with the bias", "against the bias", "all vehicles")
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,12 @@ def curves_without_augmentation(histories: pd.DataFrame) -> DescribedFigure:
         {"no augmentation": choose_runs(histories, "none")},
         title="Learning curves without augmentation",
     )
+
+
+@figure("01", source=PHOTO_COUNTS)
+def more_photos(results: pd.DataFrame) -> DescribedFigure:
+    title = "Do more photos lower the valid loss?"
+    return figures.plot_photo_counts(results, title=title)
 
 
 # --- 02 ----------------------------------------------------------------------------------
@@ -187,3 +196,32 @@ def most_trucks_before_trees() -> DescribedFigure:
     captions = [f"{row.type}, {row.background}" for row in facts[:8].itertuples()]
     title = "Most trucks stand before trees"
     return figures.plot_photos(splits.train.read(range(8)), captions, title=title)
+
+
+def _plot_question(groups: pd.DataFrame, question: str, *, title: str) -> DescribedFigure:
+    runs = groups[groups["question"] == question].dropna(axis="columns")
+    by_augmentation = dict(list(runs.groupby("augmentation", sort=False)))
+    sides = [name for name in GROUPS_OF_VEHICLES if name in runs]
+    return figures.plot_groups(by_augmentation, sides, title=title)
+
+
+@figure("03", source=GROUPS)
+def heading_bias(groups: pd.DataFrame) -> DescribedFigure:
+    return _plot_question(groups, "heading", title="Heading bias: most train cars face left")
+
+
+@figure("03", source=GROUPS)
+def light_bias(groups: pd.DataFrame) -> DescribedFigure:
+    title = "Light bias: most train trucks stand in the dusk"
+    return _plot_question(groups, "light", title=title)
+
+
+@figure("03", source=GROUPS)
+def background_bias(groups: pd.DataFrame) -> DescribedFigure:
+    title = "Background bias: most train trucks before trees"
+    return _plot_question(groups, "background", title=title)
+
+
+@figure("03", source=GROUPS)
+def left_or_right(groups: pd.DataFrame) -> DescribedFigure:
+    return _plot_question(groups, "left or right", title="Does it face left or right?")

@@ -8,6 +8,8 @@ from course_utils import settings
 from course_utils.files import readable_name
 
 HISTORIES = "histories.csv"
+PHOTO_COUNTS = "lesson-01-photo-counts.csv"
+GROUPS = "lesson-03-groups.csv"
 RUN = ("policy", "views", "seed")  # Without `views`, the file has one number of them throughout.
 MEASURED = (
     *("clean_loss", "val_loss", "clean_binary_accuracy", "val_binary_accuracy", "gap"),
@@ -36,22 +38,8 @@ def read_histories(path: Path) -> pd.DataFrame:
         FileNotFoundError: If there is no such file.
         ValueError: If columns, numbers or epochs are missing or twice there.
     """
-    table = pd.read_csv(path)
-    run_columns = [name for name in RUN if name != "views" or name in table]
-    columns = [*run_columns, "epoch", *MEASURED]
-    missing = [name for name in columns if name not in table]
-    if missing:
-        raise ValueError(
-            f"Expected the columns {', '.join(columns)} in "
-            f"{readable_name(path)}, received none called {', '.join(missing)}. Write it anew."
-        )
-    empty = table[columns].isna().any(axis=1)
-    if empty.any():
-        raise ValueError(
-            f"Expected a value in every cell of {readable_name(path)}, received none in line "
-            f"{int(empty.idxmax()) + 2}. Write the file anew."
-        )
-    table["dead_head"] = table["dead_head"].astype(bool)
+    table = _read_table(path, ("policy", "seed", "epoch", *MEASURED))
+    run_columns = [name for name in RUN if name in table]
     order = {policy: place for place, policy in enumerate(dict.fromkeys(table["policy"]))}
     table = table.sort_values(
         [*run_columns, "epoch"],
@@ -67,6 +55,55 @@ def read_histories(path: Path) -> pd.DataFrame:
                 "Write the file anew."
             )
     return table
+
+
+def read_photo_counts(path: Path) -> pd.DataFrame:
+    """Returns lesson 01's runs with fewer and more train photos, one row each.
+
+    Args:
+        path: A CSV file with the columns train_photos, seed, lowest_val_loss and dead_head.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If columns or numbers are missing.
+    """
+    return _read_table(path, ("train_photos", "seed", "lowest_val_loss", "dead_head"))
+
+
+def read_groups(path: Path) -> pd.DataFrame:
+    """Returns lesson 03's runs, one row each: the accuracy of each group, empty where a question
+    has no such group.
+
+    Args:
+        path: A CSV file with the columns question, augmentation, seed, dead_head and one a group.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If columns or numbers are missing.
+    """
+    return _read_table(path, ("question", "augmentation", "seed", "dead_head"))
+
+
+# How each file of data/results that figures are drawn from is read.
+READERS = {HISTORIES: read_histories, PHOTO_COUNTS: read_photo_counts, GROUPS: read_groups}
+
+
+def _read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    """Returns a published table that has these columns, and a value in each of their rows."""
+    table = pd.read_csv(path, comment="#")  # Such lines say how it was made.
+    missing = [name for name in columns if name not in table]
+    if missing:
+        raise ValueError(
+            f"Expected the columns {', '.join(columns)} in {readable_name(path)}, received none "
+            f"called {', '.join(missing)}. Write it anew."
+        )
+    empty = table[list(columns)].isna().any(axis=1)
+    if empty.any():
+        raise ValueError(
+            f"Expected a value in every cell of {readable_name(path)}, received none in row "
+            f"{int(empty.idxmax()) + 1}. Write the file anew."
+        )
+    return table.assign(dead_head=table["dead_head"].astype(bool))
 
 
 def choose_runs(histories: pd.DataFrame, policy: str, *, views: int | None = None) -> pd.DataFrame:

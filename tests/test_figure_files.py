@@ -302,7 +302,7 @@ def double_run(table):
     "spoil, message",
     [
         (spoil_column, "none called val_loss"),
-        (spoil_value, "received none in line 6"),
+        (spoil_value, "received none in row 5"),
         (spoil_epoch, r"Expected the epochs 1 to 3 .* received \[1, 3\]"),
         (double_run, r"received \[1, 1, 2, 2, 3, 3\]"),
     ],
