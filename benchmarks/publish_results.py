@@ -84,7 +84,7 @@ def main() -> None:
         "epochs": EPOCHS,
         "views": chosen.views,
     }
-    with write_whole(settings.project_dir() / "data" / "results" / "about.json") as beside:
+    with write_whole(settings.project_dir() / "data" / "results" / "comparison.json") as beside:
         beside.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 
 

@@ -53,7 +53,8 @@ def test_notebooks_are_executed_and_measured_and_stay_as_they_are(project, fetch
     said = capsys.readouterr().out
     assert "00-sum" in said and "exercises/01-name" in said and said.count(" ok ") == 2
     slowest = said.split("00-sum: ")[1].splitlines()[1:4]
-    assert "cell 1: import time" in slowest[0] and len(slowest) == check.SLOWEST
+    assert any("cell 1: import time" in line for line in slowest)
+    assert len(slowest) == check.SLOWEST
     pages = project / "runs" / "check"
     assert "42" in (pages / "00-sum.html").read_text(encoding="utf-8")
     assert "seven" in (pages / "exercises" / "01-name.html").read_text(encoding="utf-8")

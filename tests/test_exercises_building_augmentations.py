@@ -152,6 +152,8 @@ WRONG = {
          "are valid losses alone"),
         ("augmented, gap_a, gap_b = 'A', *[(runs[n].clean_binary_accuracy\n"
          "    - runs[n].val_binary_accuracy).iloc[-1] for n in 'AB']", "gaps of accuracy"),
+        ("augmented, gap_a, gap_b = 'A', *[(runs[n].val_loss - runs[n].loss)[30] for n in 'AB']",
+         "beside `val_loss`"),
         ("augmented, gap_a, gap_b = 'A', 0.5, 0.9", "not those of the last"),
         ("augmented, gap_a, gap_b = 'both', 0.1, 0.2", "out of 'A', 'B'"),
         ("augmented, gap_a, gap_b = 'A', '0.1', 0.2", "Expected a number for gap_a"),

@@ -90,6 +90,9 @@ RIGHT = {
         "low, high = stats.t.interval(0.95, len(d) - 1, loc=mean, scale=error)\n"
         "says = 'cannot tell'",
         PAIRS + "low, high, says = mean - 1.96 * error, mean + 1.96 * error, 'Cannot tell'",
+        # A method whose interval just misses 0 is read as it is.
+        PAIRS + "low, high, says = mean - 1.8 * error, mean + 1.8 * error, 'better'\n"
+        "says = 'cannot tell' if low <= 0 <= high else 'better' if mean > 0 else 'worse'",
         PAIRS + "import numpy as np\nrandom = np.random.default_rng(1)\n"
         "means = random.choice(d, (4000, len(d))).mean(axis=1)\n"
         "low, high = np.quantile(means, (0.025, 0.975))\nsays = 'cannot tell'",

@@ -38,6 +38,8 @@ WRONG = {
         ("memorising, stop, gap = True, 28, 0.41", "too late"),
         ("memorising, stop, gap = True, 18, -0.41", "wrong sign"),
         ("memorising, stop, gap = True, 18, 0.22", "gap of the accuracies"),
+        ("memorising, stop, gap = True, 18, (history.val_loss - history.loss)[30]",
+         "weights still moved"),
         ("memorising, stop, gap = True, 18, 0.35", "lowest valid loss. Asked"),
         ("memorising, stop, gap = True, 18, 0.43", "valid loss alone"),
         ("memorising, stop, gap = True, 18, 0.8", "not what the last row"),

@@ -268,10 +268,18 @@ def _judge_curves(augmented, gap_a, gap_b) -> str | None:
         )
     last = {name: run.iloc[-1] for name, run in runs.items()}
 
+    def miss(values):
+        return max(abs(gaps[name] - values[name]) for name in runs)
+
     def fits(values):
-        return all(abs(gaps[name] - values[name]) < 0.015 for name in runs)
+        return miss(values) < 0.015
 
     true = {name: row["gap"] for name, row in last.items()}
+    if miss({n: row["val_loss"] - row["loss"] for n, row in last.items()}) < min(0.003, miss(true)):
+        return (
+            "The augmented run is found. Your gaps set `loss` beside `val_loss`, but `loss` is "
+            "about changed photos and moving weights. Like with like: `clean_loss`."
+        )
     if fits(true):
         return None
     if fits({name: -value for name, value in true.items()}):

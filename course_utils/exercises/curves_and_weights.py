@@ -56,6 +56,12 @@ def _judge_reading(memorising, stop, gap) -> str | None:
         if epoch < losses.idxmin():
             return f"At epoch {epoch:g} the valid loss is still on its way down: too early."
         return f"At epoch {epoch:g} the valid loss is past its lowest: too late."
+    running = last["val_loss"] - last["loss"]
+    if abs(found - running) < min(0.003, abs(found - last["gap"])):
+        return (
+            "That sets `loss` beside `val_loss`, and `loss` is a mean over the epoch, while the "
+            "weights still moved. Like with like: `clean_loss`."
+        )
     if abs(found - last["gap"]) < 0.015:
         return None
     if abs(found + last["gap"]) < 0.015:
