@@ -16,7 +16,7 @@ from course_utils import lessons
 from course_utils.files import write_whole
 from course_utils.progress import Progress, describe_seconds
 
-# A lesson's kernel with TensorFlow took 1.0 to 1.5 GB in the quick profile; the rest is room.
+# A lesson's kernel with TensorFlow took 0.8 to 2.0 GB in the quick profile; the rest is room.
 MEMORY_PER_NOTEBOOK = 3 * 10**9
 MOST_AT_ONCE = 2
 SLOWEST = 3
@@ -65,7 +65,7 @@ class Outcome:
     def __str__(self) -> str:
         word = f"{len(self.failures)} FAILED" if self.failures else "ok"
         return (
-            f"{self.name:<32} {word:<9} {describe_seconds(self.seconds):>11} "
+            f"{self.name:<36} {word:<9} {describe_seconds(self.seconds):>11} "
             f"{self.peak_memory / 1e9:5.1f} GB"
         )
 
