@@ -45,7 +45,7 @@ def test_settings_cannot_be_changed_in_place():
     [
         (settings.profile_override, "COURSE_PROFILE", "something"),
         (settings.photos_override, "COURSE_DATA_DIR", str(settings.project_dir() / "something")),
-        (settings.prepared_dir, "COURSE_PREPARED_DIR", str(settings.project_dir() / "something")),
+        (settings.prepared_dir, "COURSE_PREPARED_DIR", str(settings.project_dir() / "tests")),
     ],
 )
 def test_an_empty_variable_counts_as_unset(monkeypatch, function, variable, named):
@@ -53,7 +53,7 @@ def test_an_empty_variable_counts_as_unset(monkeypatch, function, variable, name
     assert function() is None
     monkeypatch.delenv(variable)
     assert function() is None
-    monkeypatch.setenv(variable, "something")
+    monkeypatch.setenv(variable, Path(named).name)
     assert str(function()) == named
 
 
@@ -77,6 +77,9 @@ def test_prepared_folder_comes_before_the_cache(tmp_path, own_cache, monkeypatch
     assert settings.find_stored("a/b") == own_cache / "a" / "b"
     prepared = tmp_path / "prepared"
     monkeypatch.setenv("COURSE_PREPARED_DIR", str(prepared))
+    with pytest.raises(FileNotFoundError, match="COURSE_PREPARED_DIR to name the folder"):
+        settings.find_stored("a/b")
+    prepared.mkdir()
     assert settings.find_stored("a/b") == own_cache / "a" / "b"
     (prepared / "a" / "b").mkdir(parents=True)
     assert settings.find_stored("a/b") == prepared / "a" / "b"
