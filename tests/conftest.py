@@ -1,12 +1,18 @@
 """What the tests share: a cache of their own, tiny photos and a tiny base, the real weights."""
 
 import os
+import signal
 import sys
 
 # Set while pytest collects, before any notebook's kernel starts: kernels inherit them, so that
 # the lessons run on drawn vehicles whatever the machine holds.
 os.environ["COURSE_DATA_DIR"] = "drawn"
 os.environ["COURSE_PROFILE"] = "quick"
+
+# A shell starts what runs in the background with the interrupt ignored, for all that it starts in
+# turn; the tests of interrupts need it as it is by default.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 from pathlib import Path  # noqa: E402
 
