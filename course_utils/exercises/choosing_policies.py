@@ -129,7 +129,7 @@ Q1 = Question(
     name="q1",
     title="A policy for each question",
     aim="choose for each task what may vary, and bear it out by measured accuracy",
-    lesson="04",
+    lesson="03",
     judge=_judge_policies,
     praise="Each policy declares something irrelevant, and none lost more than three points of "
     "accuracy. The same pictures, four tasks: no policy is good or bad by itself.",
@@ -228,7 +228,7 @@ Q4 = Question(
     name="q4",
     title="A policy card",
     aim="write down a policy so that others can use it: what for, what it breaks, what it leaves",
-    lesson="04",
+    lesson="03",
     judge=_judge_card,
     praise="The card is complete. Whether it is true, no check can say: give it to someone who "
     "knows the photos.",

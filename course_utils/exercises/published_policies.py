@@ -118,7 +118,7 @@ Q2 = Question(
     name="q2",
     title="Read an interval",
     aim="compute a paired difference with its interval, and say no more than it says",
-    lesson="05",
+    lesson="03",
     judge=_judge_interval,
     praise="The interval is about other starts of the head, on these very photos. Another draw of "
     "photos could move it as a whole.",
@@ -230,7 +230,7 @@ Q3 = Question(
     name="q3",
     title="Three bets",
     aim="say how sure one is, and be scored on photos that played no part in choosing",
-    lesson="05",
+    lesson="03",
     judge=_judge_bets,
     praise="Your sureness scored better than knowing nothing, on photos that you did not choose "
     "by. `score_bets(bets)` shows each bet.",
