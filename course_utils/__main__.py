@@ -53,8 +53,8 @@ def check(numbers: list[str], out: Path) -> int:
 
     paths = list(lessons.choose_lessons(numbers or ["all"]))
     # Here, once, and not by two notebooks at the same time.
-    weights.load_vgg16_weights()
     print(data.load_car_or_truck(settings.load_settings(runtime.choose_profile())).source)
+    weights.load_vgg16_weights()
     at_once = min(len(paths), choose_at_once())
     print(f"{len(paths)} notebooks, {at_once} at a time.", flush=True)
     outcomes = check_notebooks(paths, out, at_once=at_once)

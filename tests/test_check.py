@@ -101,7 +101,7 @@ def test_options_reach_the_kernels_and_not_beyond(project, fetched, monkeypatch,
     write(project / "notebooks" / "00-says.ipynb", source)
     monkeypatch.chdir(project)
     assert command_line.main(["check", "0", "--profile", "full", "--data", "mine"]) == 0
-    assert fetched == ["weights", ("full", str(project / "mine"))]
+    assert fetched == [("full", str(project / "mine")), "weights"]
     page = (project / "runs" / "check" / "00-says.html").read_text(encoding="utf-8")
     assert f"full {project / 'mine'}" in page
     assert settings.profile_override() == "quick" and settings.photos_override() == "drawn"
