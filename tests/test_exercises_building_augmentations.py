@@ -106,6 +106,10 @@ WRONG = {
          "    for layer in made:\n        images = layer(images, training=training)\n"
          "    return images", "twice alike"),
         ("augmentation = []", "No view is mirrored"),
+        ("def augmentation(images, training):\n"
+         "    if not training:\n        return images\n"
+         "    factor, mean = np.random.uniform(0.7, 1.3), images.mean((1, 2), keepdims=True)\n"
+         "    return np.clip((images - mean) * factor + mean, 0, 1)", "changed alike"),
         ("augmentation = 'RandomFlip, RandomContrast'", "received 'RandomFlip"),
         ("augmentation = layers.RandomFlip", "call it with its arguments"),
         ("def augmentation(images, training):\n    images[:, :, ::-1]", "`return`"),

@@ -40,11 +40,18 @@ def _judge_specification(augmentation) -> str | None:
         judge_range(transform)
         or judge_geometry(views)
         or judge_colours(views)
+        or _judge_shared_dice(transform)
         or judge_mirroring(views)
         or judge_contrast(views, 0.7, 1.3)
         or judge_dice(transform)
         or judge_predict(transform)
     )
+
+
+def _judge_shared_dice(transform) -> str | None:
+    """Before the views of one batch are counted: one die for all of them would look like none."""
+    within, between = probes.throws_anew(transform)
+    return judge_dice(transform) if between and not within else None
 
 
 Q1 = Question(

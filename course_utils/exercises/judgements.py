@@ -15,7 +15,7 @@ def judge_range(transform: Callable) -> str | None:
     if low < -1e-3 or high > 1 + 1e-3:
         return (
             f"Pixels leave [0, 1]: they come back from {low:.2f} to {high:.2f}. Some layer expects "
-            "another range of pixels than it gets."
+            "another range of pixels than it gets, or a function of yours cuts off nothing."
         )
     return None
 
