@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,9 +92,14 @@ def check_notebooks(
     Returns:
         The outcomes, in the order of `paths`.
     """
-    return asyncio.run(
-        _check_all(paths, folder, at_once or choose_at_once(), report=report, progress=progress)
-    )
+    work = _check_all(paths, folder, at_once or choose_at_once(), report=report, progress=progress)
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    # Called from within a notebook, say, where a loop runs already: a thread has one of its own.
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
 
 
 def choose_at_once() -> int:

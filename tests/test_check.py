@@ -1,7 +1,9 @@
+import asyncio
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import nbformat
 import pytest
@@ -131,3 +133,15 @@ def test_memory_and_cores_decide_how_many_run_at_once(monkeypatch, free, cores, 
     monkeypatch.setattr(check.psutil, "virtual_memory", lambda: Memory)
     monkeypatch.setattr(check.os, "cpu_count", lambda: cores)
     assert check.choose_at_once() == expected
+
+
+def test_notebooks_are_checked_where_an_event_loop_runs_already(project):
+    path = write(project / "notebooks" / "00-sum.ipynb", "print(6 * 7)")
+
+    async def check_within():
+        return check.check_notebooks([path], project / "pages", progress=False)
+
+    # In a thread: the tests of the browser may have left a loop running in this one.
+    with ThreadPoolExecutor(1) as pool:
+        (outcome,) = pool.submit(asyncio.run, check_within()).result()
+    assert not outcome.failures and "42" in outcome.page.read_text(encoding="utf-8")
