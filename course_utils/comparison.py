@@ -31,7 +31,7 @@ import keras  # noqa: E402 (TensorFlow is to be quiet first)
 
 # Part of the name of stored runs: raise it when the same policy gives other numbers.
 VERSION = 1
-AGAIN = "{} again"  # the row that differs from the baseline by the dice alone
+AGAIN = "{} again"  # the row that differs from the baseline by order and draws alone
 MEASURES = {"accuracy": 1, "loss": -1}  # and which sign of a difference is the better one
 MARGINS = {"accuracy": 0.01, "loss": 0.01}  # what makes no practical difference
 
@@ -93,7 +93,8 @@ def compare(
         A `Comparison`; of the policies that are finished, where the kernel was interrupted.
 
     Raises:
-        ValueError: If there are fewer than two policies or seeds, or no epoch.
+        ValueError: If there are fewer than two policies or seeds, or no epoch, or a policy has
+            the name of the baseline's second training.
         KeyboardInterrupt: If it is interrupted before the first policy is finished.
     """
     if len(policies) < 2:
@@ -104,6 +105,11 @@ def compare(
                 f"Expected `{name}` to be a whole number from {least}, received {value!r}."
             )
     baseline = next(iter(policies))
+    if AGAIN.format(baseline) in policies:
+        raise ValueError(
+            f"Expected no policy called {AGAIN.format(baseline)!r}: that is the row that compare "
+            "adds, the first policy trained once more. Choose another name."
+        )
     # Each row of the table: its augmentation, and the seed of its order and draws.
     wanted = {name: (policy, seed) for name, policy in policies.items()}
     wanted[AGAIN.format(baseline)] = (policies[baseline], seed + 1)
@@ -270,8 +276,8 @@ class Comparison:
                 row[name] = values.mean() if len(values) else np.nan
                 row[f"{name} ±"] = interval.high - interval.mean if interval else np.nan
             row["lowest_val_loss"] = by_seed["val_loss"].min()[kept].mean()
-            row["best_epoch"] = self._choose_epochs(policy)[kept.to_numpy()]
-            row["best_epoch"] = np.median(row["best_epoch"]) if kept.any() else np.nan
+            chosen = self._choose_epochs(policy)[kept.to_numpy()]
+            row["best_epoch"] = np.median(chosen) if len(chosen) else np.nan
             row["dead_heads"] = last["dead_head"].mean()
             rows[policy] = row
         return pd.DataFrame(rows).T.rename_axis("policy")

@@ -91,6 +91,7 @@ def test_stored_runs_that_are_damaged_are_named_and_trained_again(
         ({"none": Augmentation()}, {}, "two policies or more"),
         (POLICIES, {"seeds": 1}, "`seeds` to be a whole number from 2, received 1"),
         (POLICIES, {"epochs": 0}, "`epochs` to be a whole number from 1"),
+        ({**POLICIES, "none again": Augmentation(zoom=0.1)}, {}, "no policy called 'none again'"),
     ],
 )
 def test_nonsense_is_refused(make_base, make_splits, policies, options, message):
