@@ -15,7 +15,7 @@ from course_utils.augmentation import Augmentation
 from course_utils.data import Splits, choose_balanced
 from course_utils.features import StoredViews
 from course_utils.files import write_whole
-from course_utils.heads import Heads, in_order, measure_losses, open_features
+from course_utils.heads import Heads, gather_weights, in_order, measure_losses, open_features
 from course_utils.intervals import (
     Interval,
     find_detectable,
@@ -30,7 +30,7 @@ runtime.import_tensorflow()
 import keras  # noqa: E402 (TensorFlow is to be quiet first)
 
 # Part of the name of stored runs: raise it when the same policy gives other numbers.
-VERSION = 1
+VERSION = 2
 AGAIN = "{} again"  # the row that differs from the baseline by order and draws alone
 MEASURES = {"accuracy": 1, "loss": -1}  # and which sign of a difference is the better one
 MARGINS = {"accuracy": 0.01, "loss": 0.01}  # what makes no practical difference
@@ -46,11 +46,13 @@ class PolicyRuns:
         answers: float32, shape (epochs, seeds, photos): the probability of class 1 of every
             clean valid photo.
         dead: bool, shape (epochs, seeds).
+        weights: float32, the heads' after the last epoch, as `heads.gather_weights` gives them.
     """
 
     train: np.ndarray
     answers: np.ndarray
     dead: np.ndarray
+    weights: list[np.ndarray]
 
 
 def compare(
@@ -115,14 +117,20 @@ def compare(
     wanted[AGAIN.format(baseline)] = (policies[baseline], seed + 1)
     options = {"epochs": epochs, "views": views, "precision": precision, "progress": progress}
     finished: dict[str, PolicyRuns] = {}
-    starts = [split_model(build_classifier(base, (), seed=start)).head for start in range(seeds)]
+    starts = gather_weights(
+        [split_model(build_classifier(base, (), seed=start)).head for start in range(seeds)],
+        base.output_shape[1:],
+    )
+    heads = Heads(starts)
     for name, (policy, draws) in wanted.items():
         try:
             layers = policy.layers(seed) if isinstance(policy, Augmentation) else policy
             if progress:
                 print(f"{name}: {seeds} runs.", flush=True)
             parts = split_model(build_classifier(base, layers, seed=seed))
-            finished[name] = _run_policy(parts, starts, splits, seed=seed, draws=draws, **options)
+            finished[name] = _run_policy(
+                parts, heads, starts, splits, seed=seed, draws=draws, **options
+            )
         except KeyboardInterrupt:
             if not finished:
                 raise
@@ -132,29 +140,44 @@ def compare(
 
 
 def _run_policy(
-    parts: Parts, starts, splits: Splits, *, epochs, views, seed, draws, precision, progress
+    parts: Parts,
+    heads: Heads,
+    starts,
+    splits: Splits,
+    *,
+    epochs,
+    views,
+    seed,
+    draws,
+    precision,
+    progress,
 ) -> PolicyRuns:
-    """Returns a policy's runs, one for each start, out of the cache where they lie there."""
+    """Returns a policy's runs, one for each head, out of the cache where they lie there."""
     train_views, clean, valid = open_features(
         parts, splits, views=views, seed=seed, precision=precision, progress=progress
     )
     drawn = features.list_views(parts.front, views=views, seed=seed)
     described = [view.description for view in drawn]
     augments = described != [features.clean_view(parts.front).description]
+    arrays = [
+        *starts,
+        *(each for photos in (splits.train, splits.valid) for each in (photos.keys, photos.labels)),
+    ]
     about = [
-        *(VERSION, features.describe_base(parts.base), clean.precision, described, len(starts)),
-        *(epochs, draws, splits.train.batch_size, _fingerprint(starts)),
-        *(hashlib.sha256(array.tobytes()).hexdigest() for array in _arrays(splits)),
+        *(VERSION, features.describe_base(parts.base), clean.precision, described),
+        *(epochs, draws, splits.train.batch_size),
+        *(hashlib.sha256(np.ascontiguousarray(array)).hexdigest() for array in arrays),
     ]
     name = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:20]
     path = Path("comparisons", f"{name}.npz")
     for stored in settings.list_stored(path):
         try:
             with np.load(stored) as arrays:
-                return PolicyRuns(arrays["train"], arrays["answers"], arrays["dead"])
+                weights = [arrays[name] for name in sorted(arrays.files) if "weight" in name]
+                return PolicyRuns(arrays["train"], arrays["answers"], arrays["dead"], weights)
         except (OSError, ValueError, LookupError, EOFError, zipfile.BadZipFile) as error:
             print(f"The stored runs {stored} are damaged ({error}); training again.")
-    heads = Heads(starts, clean.shape)
+    heads.restart(starts)
     labels = splits.train.labels
     order = {"batch_size": splits.train.batch_size, "shuffle": True, "seed": draws}
     augmented = in_order(train_views, labels, seed=draws)
@@ -175,29 +198,15 @@ def _run_policy(
 
         heads.fit(StoredViews(train_views, labels, **order), epochs=epochs, on_epoch_end=measure)
     runs = PolicyRuns(
-        np.array(rows, "float32").swapaxes(0, 1), np.array(answers, "float32"), np.array(dead)
+        np.array(rows, "float32").swapaxes(0, 1),
+        np.array(answers, "float32"),
+        np.array(dead),
+        heads.get_weights(),
     )
+    arrays = {f"weight{number}": array for number, array in enumerate(runs.weights)}
     with write_whole(settings.cache_dir() / path) as beside, open(beside, "wb") as stream:
-        np.savez(stream, train=runs.train, answers=runs.answers, dead=runs.dead)
+        np.savez(stream, train=runs.train, answers=runs.answers, dead=runs.dead, **arrays)
     return runs
-
-
-def _fingerprint(starts) -> str:
-    """Changes with the heads' layers and weights."""
-    digest = hashlib.sha256()
-    for head in starts:
-        for layer in head:
-            # A layer's name counts the layers of the process.
-            about = {key: value for key, value in layer.get_config().items() if key != "name"}
-            digest.update(json.dumps(about, sort_keys=True, default=str).encode())
-            for weight in layer.get_weights():
-                digest.update(weight.tobytes())
-    return digest.hexdigest()
-
-
-def _arrays(splits: Splits) -> list[np.ndarray]:
-    pairs = ((photos.keys, photos.labels) for photos in (splits.train, splits.valid))
-    return [np.ascontiguousarray(array) for pair in pairs for array in pair]
 
 
 def _right(answers: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -249,6 +258,16 @@ class Comparison:
     def answers(self, policy: str) -> np.ndarray:
         """Returns a policy's probability of class 1, shape (epochs, seeds, valid photos)."""
         return self._find(policy).answers
+
+    def heads(self, policy: str) -> Heads:
+        """Returns a policy's heads as they were after the last epoch, one for each seed.
+
+        Ask them about other photos with `Heads.answer`.
+
+        Raises:
+            ValueError: If there is no such policy.
+        """
+        return Heads(self._find(policy).weights)
 
     def summary(self, *, living: bool = False) -> pd.DataFrame:
         """Returns what each policy gave at the end: means over seeds, and the interval's half.

@@ -8,7 +8,7 @@ import pandas as pd
 from course_utils import runtime
 from course_utils.data import Splits
 from course_utils.features import StoredViews
-from course_utils.heads import Heads, in_order, measure_losses, open_features
+from course_utils.heads import Heads, gather_weights, in_order, measure_losses, open_features
 from course_utils.model import build_classifier, split_model
 from course_utils.progress import Progress
 
@@ -71,7 +71,7 @@ def measure_groups(
     train_views, clean, valid = open_features(
         parts, splits, views=views, seed=seed, precision=precision, progress=progress
     )
-    heads = Heads([split_model(model).head for model in models], clean.shape)
+    heads = Heads(gather_weights([split_model(model).head for model in models], clean.shape))
     batches = StoredViews(
         train_views,
         splits.train.labels,

@@ -47,36 +47,26 @@ class Heads:
     Its loss is the sum of the heads' losses, so that each head moves as it would alone.
 
     Args:
-        heads: Each head's layers, the last two dense; their weights are taken over.
-        shape: Of one photo's features.
+        weights: float32 arrays as `gather_weights` gives them.
     """
 
-    def __init__(self, heads: Sequence[Sequence[keras.Layer]], shape: tuple[int, ...]):
-        count, hidden = len(heads), heads[0][-2].units
+    def __init__(self, weights: Sequence[np.ndarray]):
+        kernels, biases, outputs, output_biases = weights
+        *shape, width = kernels.shape
+        count, hidden = outputs.shape
         self.model = keras.Sequential(
             [
                 keras.Input(shape),
                 keras.layers.Flatten(),
                 # All hidden units of all heads in one layer: head after head, six by six.
-                keras.layers.Dense(count * hidden, activation="relu"),
+                keras.layers.Dense(width, activation="relu"),
                 keras.layers.Reshape((count, hidden)),
                 keras.layers.EinsumDense(
                     "bsh,sh->bs", output_shape=(count,), bias_axes="s", activation="sigmoid"
                 ),
             ]
         )
-        kernels, biases, outputs, output_biases = zip(
-            *([array for layer in head[-2:] for array in layer.get_weights()] for head in heads),
-            strict=True,
-        )
-        self.model.set_weights(
-            [
-                np.hstack(kernels),
-                np.hstack(biases),
-                np.hstack(outputs).T,
-                np.hstack(output_biases),
-            ]
-        )
+        self.model.set_weights([kernels.reshape(-1, width), biases, outputs, output_biases])
 
         def summed_loss(labels, answers):
             repeated = keras.ops.broadcast_to(labels, keras.ops.shape(answers))
@@ -87,6 +77,27 @@ class Heads:
         self._inside = keras.Model(
             self.model.inputs[0], [self.model.layers[-2].output, self.model.outputs[0]]
         )
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Returns the weights as they are now, in the form of `gather_weights`."""
+        kernels, *others = self.model.get_weights()
+        return [kernels.reshape(*self.model.input_shape[1:], -1), *others]
+
+    def restart(self, weights: Sequence[np.ndarray]) -> None:
+        """Begins anew, with other weights and an optimizer that remembers nothing.
+
+        What TensorFlow compiled for the first training serves the next ones.
+
+        Args:
+            weights: float32 arrays of the same shapes, as `gather_weights` gives them.
+        """
+        kernels, *others = weights
+        self.model.set_weights([kernels.reshape(-1, kernels.shape[-1]), *others])
+        optimizer = self.model.optimizer
+        if optimizer.built:
+            for variable in optimizer.variables:
+                if variable is not optimizer._learning_rate:
+                    variable.assign(keras.ops.zeros_like(variable))
 
     def fit(self, batches: StoredViews, *, epochs: int, on_epoch_end) -> None:
         """Trains all heads.
@@ -119,6 +130,32 @@ class Heads:
             answers.append(probabilities)
             alive.append(hidden.any(axis=(0, 2)))
         return np.concatenate(answers), np.any(alive, axis=0)
+
+
+def gather_weights(
+    heads: Sequence[Sequence[keras.Layer]], shape: tuple[int, ...]
+) -> list[np.ndarray]:
+    """Returns the weights of many heads, side by side.
+
+    Args:
+        heads: Each head's layers, the last two dense, with as many units in each head.
+        shape: Of one photo's features.
+
+    Returns:
+        float32 arrays: hidden kernels (*shape, heads × units), hidden biases (heads × units),
+        output kernels (heads, units), output biases (heads,).
+    """
+    kernels, biases, outputs, output_biases = zip(
+        *([array for layer in head[-2:] for array in layer.get_weights()] for head in heads),
+        strict=True,
+    )
+    hidden = np.hstack(kernels)
+    return [
+        hidden.reshape(*shape, hidden.shape[-1]),
+        np.hstack(biases),
+        np.hstack(outputs).T,
+        np.hstack(output_biases),
+    ]
 
 
 def in_order(views: Sequence[StoredFeatures], labels: np.ndarray, *, seed: int = 0) -> StoredViews:

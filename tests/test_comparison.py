@@ -73,6 +73,16 @@ def test_what_is_finished_is_not_trained_again(make_base, make_splits, monkeypat
     assert len(trained) == 9, "other epochs are another run"
 
 
+def test_heads_answer_as_they_did_after_the_last_epoch(make_base, make_splits):
+    base, splits = make_base(), make_splits()
+    trained, stored = (compare(POLICIES, splits, base, **OPTIONS) for _ in range(2))
+    features = base.predict(splits.valid.read(range(splits.valid.count)), verbose=0)
+    for found in (trained, stored):
+        for policy in found.policies:
+            answers = found.heads(policy).model.predict(features, verbose=0)
+            np.testing.assert_allclose(answers.T, found.answers(policy)[-1], atol=1e-5)
+
+
 def test_stored_runs_that_are_damaged_are_named_and_trained_again(
     make_base, make_splits, own_cache, capsys
 ):
@@ -115,7 +125,7 @@ def build_comparison(splits, *, gain=0.0, noise=0.02, seeds=12, dead=0, epochs=2
         died = np.zeros((epochs, seeds), bool)
         died[:, :dying] = True
         answers[:, :dying] = 0.4
-        return PolicyRuns(np.zeros((4, epochs, seeds)), answers.astype("float32"), died)
+        return PolicyRuns(np.zeros((4, epochs, seeds)), answers.astype("float32"), died, [])
 
     runs = {"none": build(0, 0), "flip": build(gain, dead), "none again": build(0, 0)}
     return Comparison(runs, splits, baseline="none", seed=1)
