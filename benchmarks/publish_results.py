@@ -1,91 +1,251 @@
 """Compares policies on the real photos and writes what came out to data/results/.
 
-    COURSE_DATA_DIR=../shared/car-or-truck python benchmarks/publish_results.py
+    COURSE_DATA_DIR=../shared/car-or-truck python benchmarks/publish_results.py policies views …
 
 All photos, the lesson's head, 20 starts, 30 epochs. Each policy's features are computed once (for
 every view of all train photos some minutes to an hour, by machine); a run that was broken off
-goes on where it stopped. Policies that have been compared before stand in the cache, so that one
-more costs only itself.
+goes on where it stopped. What has been compared before stands in the cache. `--engine ncnn`
+halves the time on many CPUs (`pip install ncnn`) and says how far its features lie from Keras's.
 """
 
 import argparse
 import datetime
-import json
 import sys
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 
-from course_utils import runtime, settings
+import numpy as np
+import pandas as pd
+from ncnn_base import NcnnBase, check_features
+
+from course_utils import features, runtime, settings
 from course_utils.files import write_whole
 
 runtime.import_tensorflow()
+import keras  # noqa: E402 (TensorFlow is to be quiet first)
+
 from course_utils.augmentation import Augmentation  # noqa: E402
-from course_utils.comparison import compare  # noqa: E402
-from course_utils.data import load_car_or_truck  # noqa: E402
+from course_utils.comparison import Comparison, compare  # noqa: E402
+from course_utils.data import Splits, load_car_or_truck  # noqa: E402
+from course_utils.model import build_imagenet_preprocessing  # noqa: E402
 from course_utils.weights import load_vgg16_base  # noqa: E402
 
-POLICIES = {
-    "none": Augmentation(),
-    "flip + contrast": Augmentation(flip="horizontal", contrast=0.5),
-}
-SEEDS, EPOCHS = 20, 30
+SEED, SEEDS, EPOCHS, VIEWS = 31415, 20, 30, 4
 PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "pillow")
 DECIMALS = 5
 
+LESSON = Augmentation(flip="horizontal", contrast=0.5)
+POLICIES = {
+    "none": Augmentation(),
+    "flip": Augmentation(flip="horizontal"),
+    "contrast": Augmentation(contrast=0.5),
+    "flip + contrast": LESSON,
+    "geometry": Augmentation(flip="horizontal", rotation=15, translation=0.1, zoom=0.2),
+    "colour": Augmentation(brightness=0.2, contrast=0.5, saturation=0.25, hue=20),
+    "vertical flip": Augmentation(flip="vertical"),
+    "RandAugment": Augmentation(rand_augment=0.5),
+    # Too much of it all: it is to close the gap and to spoil what counts.
+    "everything": Augmentation(
+        flip="horizontal",
+        rotation=45,
+        translation=0.3,
+        zoom=0.4,
+        shear=0.3,
+        perspective=0.3,
+        brightness=0.5,
+        contrast=0.8,
+        saturation=0.4,
+        hue=90,
+        grayscale=0.3,
+        blur=1.0,
+        erasing=0.3,
+    ),
+}
+VIEW_COUNTS = (30, 16, 8, 4, 2, 1)
+PHOTO_COUNTS = (100, 250, 500, 1000, 2000, 4000)
+SENSITIVITY = {
+    "rotation": (-45, -30, -20, -10, 0, 10, 20, 30, 45),
+    "contrast": (-0.6, -0.4, -0.2, 0, 0.2, 0.4, 0.6),
+    "flip": (0, 1),
+}
+SENSITIVITY_PHOTOS = 500
 
-def write_table(table, name: str) -> None:
-    """Writes a table to data/results/, whole or not at all."""
-    with write_whole(settings.project_dir() / "data" / "results" / f"{name}.csv") as beside:
-        table.round(DECIMALS).to_csv(beside, lineterminator="\n")
+
+@dataclass(frozen=True)
+class Study:
+    """What every part compares on.
+
+    Args:
+        splits: The photos.
+        base: The frozen VGG16.
+        fast: What computes features that are missing: the base itself, or ncnn's.
+    """
+
+    splits: Splits
+    base: keras.Model
+    fast: keras.Model | NcnnBase
+
+    def compare(self, policies, *, views=VIEWS, splits: Splits | None = None) -> Comparison:
+        """Returns the lesson's head under each policy, from the same starts."""
+        splits = splits or self.splits
+        for name, policy in policies.items():
+            front = policy.layers(SEED) if isinstance(policy, Augmentation) else policy
+            number = views[name] if isinstance(views, dict) else views
+            clean = features.clean_view(front)
+            drawn = features.list_views(front, views=number, seed=SEED)
+            needed = [(splits.valid, [clean]), (splits.train, [clean, *drawn])]
+            features.prepare_features(front, self.fast, needed, precision="float32", seed=SEED)
+        options = {"seeds": SEEDS, "epochs": EPOCHS, "seed": SEED, "precision": "float32"}
+        return compare(policies, splits, self.base, views=views, **options)
 
 
-def main() -> None:
-    """Compares, prints the tables and writes them."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--views", type=int, default=8, help="stored views of a train photo")
-    parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
-    chosen = parser.parse_args()
-    runtime.set_seed()
-    splits = load_car_or_truck(settings.load_settings("full"))
-    found = compare(
-        POLICIES,
-        splits,
-        load_vgg16_base(),
-        seeds=SEEDS,
-        epochs=EPOCHS,
-        views=chosen.views,
-        precision=chosen.precision,
+def publish_policies(study: Study, names) -> None:
+    """Nine policies."""
+    found = study.compare({name: POLICIES[name] for name in names or POLICIES})
+    write_comparison(found, "", lambda policy: count_views(POLICIES.get(policy, Augmentation())))
+
+
+def publish_views(study: Study, names) -> None:
+    """The lesson's policy with 1 to 30 stored views; the most stand for new draws at every use."""
+    counts = [int(name) for name in names] or VIEW_COUNTS
+    views = {f"{count} views": count for count in counts}
+    found = study.compare(dict.fromkeys(views, LESSON), views=views)
+    write_comparison(found, "views-", lambda policy: views[policy.removesuffix(" again")])
+
+
+def publish_preprocessing(study: Study, names) -> None:
+    """RGB in [0, 1], as in the lesson, against what VGG16 was trained on."""
+    policies = {}
+    for name in names or ("none", "flip + contrast"):
+        plain = POLICIES[name].layers(SEED)
+        policies[name] = plain
+        policies[f"{name}, ImageNet's preprocessing"] = [*plain, build_imagenet_preprocessing()]
+    found = study.compare(policies)
+    write_comparison(
+        found, "preprocessing-", lambda policy: 1 if policy.startswith("none") else VIEWS
     )
-    # Nothing random is one view, whatever was asked for.
-    plain = found.runs["policy"].str.startswith("none")
-    found.runs["views"] = plain.map({True: 1, False: chosen.views})
+
+
+def publish_photo_counts(study: Study, names) -> None:
+    """Fewer train photos, used as often in all as the many: the steps are as many."""
+    policies = {name: POLICIES[name] for name in names or ("none", "flip", "flip + contrast")}
+    every = study.splits.train.count
+    tables = []
+    for count in (*PHOTO_COUNTS, every):
+        fewer = study.splits.take_train(count)
+        fewer = replace(fewer, train=fewer.train.repeated(every // count))
+        print(f"\n{count} train photos", flush=True)
+        tables.append(tell_photo_count(study.compare(policies, splits=fewer), count))
+    write_table(pd.concat(tables), "photo-counts")
+
+
+def tell_photo_count(found: Comparison, count: int) -> pd.DataFrame:
+    """Returns a row for each run: sealed photos at the epoch chosen on select, and the end."""
+    rows = []
+    for (policy, seed), run in found.runs.groupby(["policy", "seed"], sort=False):
+        chosen, last = run.loc[run["select_loss"].idxmin()], run.iloc[-1]
+        rows.append(
+            {
+                "policy": policy,
+                "train_photos": count,
+                "seed": seed,
+                "epoch": chosen["epoch"],
+                "sealed_loss": chosen["sealed_loss"],
+                "sealed_binary_accuracy": chosen["sealed_binary_accuracy"],
+                "last_val_loss": last["val_loss"],
+                "last_val_binary_accuracy": last["val_binary_accuracy"],
+                "dead_head": last["dead_head"],
+            }
+        )
+    return pd.DataFrame(rows).set_index(["policy", "train_photos", "seed"])
+
+
+def publish_sensitivity(study: Study, names) -> None:
+    """What the heads of each policy answer to photos that are turned, flattened, mirrored."""
+    found = study.compare({name: POLICIES[name] for name in names or POLICIES})
+    photos = study.splits.valid.take(SENSITIVITY_PHOTOS, seed=SEED)
+    table = measure_sensitivity(found, photos, study.fast, SENSITIVITY, precision="float32")
+    write_table(table.set_index(["policy", "transformation", "strength", "seed"]), "sensitivity")
+
+
+PARTS = {
+    "policies": publish_policies,
+    "views": publish_views,
+    "preprocessing": publish_preprocessing,
+    "photo-counts": publish_photo_counts,
+    "sensitivity": publish_sensitivity,
+}
+
+
+def count_views(policy: Augmentation) -> int:
+    """Returns how many views training drew from: flips are listed, dice are thrown."""
+    return len(features.list_views(policy.layers(SEED), views=VIEWS, seed=SEED))
+
+
+def write_comparison(found: Comparison, prefix: str, views) -> None:
+    """Writes and prints every epoch, the paired differences and the summary of a comparison.
+
+    Args:
+        found: The comparison.
+        prefix: Of the files' names.
+        views: From a policy's name to how many views it drew from.
+    """
+    runs = found.runs.assign(views=found.runs["policy"].map(views))
     columns = ["policy", "views", "seed", "epoch", "clean_loss", "clean_binary_accuracy"]
     columns += ["augmented_loss", "augmented_binary_accuracy", "val_loss", "val_binary_accuracy"]
     columns += ["gap", "dead_head"]
-    write_table(found.runs[columns].set_index(columns[:4]), "histories")
-    for measure in ("accuracy", "loss"):
-        for living in (False, True):
-            name = f"differences-{measure}{'-living' if living else ''}"
-            table = found.differences(measure, photos="sealed", living=living)
-            write_table(table, name)
-            print(f"\n{name} (sealed photos, last epoch)\n{table.round(4).to_string()}")
-        print(found.verdict(measure))
+    write_table(runs[columns].set_index(columns[:4]), f"{prefix}histories")
     for living in (False, True):
-        table = found.summary(living=living)
-        write_table(table, "summary-living" if living else "summary")
-        print(f"\n{table.round(3).to_string()}")
-    about = {
-        "command": " ".join(["python benchmarks/publish_results.py", *sys.argv[1:]]),
-        "date": datetime.date.today().isoformat(),
-        "machine": f"{runtime.processor()}, {runtime.device()}",
-        "packages": {name: version(name) for name in PACKAGES},
-        "photos": {split: int(row.sum()) for split, row in splits.counts.iterrows()},
-        "policies": {name: policy.describe() for name, policy in POLICIES.items()},
-        "seeds": SEEDS,
-        "epochs": EPOCHS,
-        "views": chosen.views,
-    }
-    with write_whole(settings.project_dir() / "data" / "results" / "comparison.json") as beside:
-        beside.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+        ending = "-living" if living else ""
+        for measure in ("accuracy", "loss"):
+            table = found.differences(measure, photos="sealed", living=living)
+            write_table(table, f"{prefix}differences-{measure}{ending}")
+        write_table(found.summary(living=living), f"{prefix}summary{ending}")
+    chosen = found.differences("loss", photos="sealed", epoch="chosen")
+    write_table(chosen, f"{prefix}differences-loss-chosen")
+    for measure in ("accuracy", "loss"):
+        print(f"\n{found.verdict(measure)}")
+
+
+def write_table(table: pd.DataFrame, name: str) -> None:
+    """Writes a table to data/results/, whole or not at all, and says above it how it was made."""
+    about = [
+        f"Made by: python benchmarks/publish_results.py {' '.join(sys.argv[1:])}",
+        f"On {datetime.date.today().isoformat()}, {runtime.processor()}, {runtime.device()}, "
+        + ", ".join(f"{package} {version(package)}" for package in PACKAGES),
+        *NOTES,
+    ]
+    text = "".join(f"# {line}\n" for line in about)
+    text += table.round(DECIMALS).to_csv(lineterminator="\n")
+    with write_whole(settings.data_dir() / "results" / f"{name}.csv") as beside:
+        beside.write_text(text, encoding="utf-8", newline="\n")
+    print(f"\n{name}.csv\n{table.round(4).to_string(max_rows=40)}", flush=True)
+
+
+NOTES: list[str] = []  # what was measured, for every file
+
+
+def main() -> None:
+    """Publishes the parts that are asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("parts", nargs="+", choices=PARTS)
+    parser.add_argument("--only", nargs="+", default=[], help="policies, or numbers of views")
+    parser.add_argument("--engine", default="keras", choices=("keras", "ncnn"))
+    chosen = parser.parse_args()
+    runtime.set_seed()
+    splits = load_car_or_truck(settings.load_settings("full"))
+    base = load_vgg16_base()
+    photos = ", ".join(f"{split} {int(row.sum()):,}" for split, row in splits.counts.iterrows())
+    NOTES.append(f"Kaggle's car-or-truck photos ({photos}), {SEEDS} starts, {EPOCHS} epochs.")
+    fast = base
+    if chosen.engine == "ncnn":
+        fast = NcnnBase(base)
+        apart = check_features(base, splits.valid.read(np.arange(64)))
+        NOTES.append(
+            f"Features through ncnn {version('ncnn')}: {apart:.0e} of the largest from Keras's."
+        )
+    for part in chosen.parts:
+        PARTS[part](Study(splits, base, fast), chosen.only)
 
 
 if __name__ == "__main__":

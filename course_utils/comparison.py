@@ -62,7 +62,7 @@ def compare(
     *,
     seeds: int = 20,
     epochs: int = 30,
-    views: int = 8,
+    views: int | Mapping[str, int] = 8,
     seed: int = 31415,
     precision: str = "auto",
     progress: bool = True,
@@ -85,8 +85,9 @@ def compare(
         base: A frozen model from images to features, as `load_vgg16_base` gives.
         seeds: How many runs a policy: 0 to `seeds` - 1.
         epochs: How often every train photo is used.
-        views: How many augmented versions of a train photo there are to draw from. Nothing
-            random is one version and a flip alone two, whatever this says.
+        views: How many augmented versions of a train photo there are to draw from, one number
+            or each policy's own. Nothing random is one version and a flip alone two, whatever
+            this says.
         seed: Of the order of the photos and the dice of the augmentations.
         precision: `"float32"`, `"bfloat16"`, or `"auto"`: the faster one here.
         progress: Whether to say what is computed and show how far it is.
@@ -96,7 +97,7 @@ def compare(
 
     Raises:
         ValueError: If there are fewer than two policies or seeds, or no epoch, or a policy has
-            the name of the baseline's second training.
+            the name of the baseline's second training, or no number of views.
         KeyboardInterrupt: If it is interrupted before the first policy is finished.
     """
     if len(policies) < 2:
@@ -112,24 +113,30 @@ def compare(
             f"Expected no policy called {AGAIN.format(baseline)!r}: that is the row that compare "
             "adds, the first policy trained once more. Choose another name."
         )
-    # Each row of the table: its augmentation, and the seed of its order and draws.
-    wanted = {name: (policy, seed) for name, policy in policies.items()}
-    wanted[AGAIN.format(baseline)] = (policies[baseline], seed + 1)
-    options = {"epochs": epochs, "views": views, "precision": precision, "progress": progress}
+    numbers = dict(views) if isinstance(views, Mapping) else dict.fromkeys(policies, views)
+    if set(numbers) != set(policies):
+        raise ValueError(
+            f"Expected a number of views for each of {list(policies)}, received one for each of "
+            f"{list(numbers)}."
+        )
+    # Each row of the table: its augmentation, its views, and the seed of its order and draws.
+    wanted = {name: (policy, numbers[name], seed) for name, policy in policies.items()}
+    wanted[AGAIN.format(baseline)] = (policies[baseline], numbers[baseline], seed + 1)
+    options = {"epochs": epochs, "precision": precision, "progress": progress}
     finished: dict[str, PolicyRuns] = {}
     starts = gather_weights(
         [split_model(build_classifier(base, (), seed=start)).head for start in range(seeds)],
         base.output_shape[1:],
     )
     heads = Heads(starts)
-    for name, (policy, draws) in wanted.items():
+    for name, (policy, number, draws) in wanted.items():
         try:
             layers = policy.layers(seed) if isinstance(policy, Augmentation) else policy
             if progress:
                 print(f"{name}: {seeds} runs.", flush=True)
             parts = split_model(build_classifier(base, layers, seed=seed))
             finished[name] = _run_policy(
-                parts, heads, starts, splits, seed=seed, draws=draws, **options
+                parts, heads, starts, splits, views=number, seed=seed, draws=draws, **options
             )
         except KeyboardInterrupt:
             if not finished:

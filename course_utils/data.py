@@ -115,6 +115,13 @@ class Photos(keras.utils.PyDataset):
         """Returns the same photos in batches of another size, beginning with epoch 0."""
         return self._with(np.arange(self.count), batch_size=batch_size)
 
+    def repeated(self, times: int) -> "Photos":
+        """Returns the same photos, each `times` times in every epoch.
+
+        So that few photos make as many steps as many photos do.
+        """
+        return self._with(np.tile(np.arange(self.count), times))
+
     def as_dataset(self):
         """Returns a `tf.data.Dataset` of the batches of epoch 0, 1, 2 … without an end.
 

@@ -83,6 +83,17 @@ def test_heads_answer_as_they_did_after_the_last_epoch(make_base, make_splits):
             np.testing.assert_allclose(answers.T, found.answers(policy)[-1], atol=1e-5)
 
 
+def test_each_policy_may_have_its_own_number_of_views(make_base, make_splits):
+    base, splits = make_base(), make_splits()
+    contrast = Augmentation(contrast=0.5)
+    own = {**OPTIONS, "views": {"one": 1, "three": 3}}
+    found = compare({"one": contrast, "three": contrast}, splits, base, **own)
+    for name, number in own["views"].items():
+        alike = compare(POLICIES, splits, base, **{**OPTIONS, "views": number})
+        np.testing.assert_array_equal(found.answers(name), alike.answers("contrast"))
+    assert not np.array_equal(found.answers("one"), found.answers("three"))
+
+
 def test_stored_runs_that_are_damaged_are_named_and_trained_again(
     make_base, make_splits, own_cache, capsys
 ):
