@@ -2,6 +2,7 @@
 draws their figures, cleans up."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -81,18 +82,22 @@ def figures(out: Path, *, only: str | None, file_format: str, photos: str, check
     entries = figure_files.choose_entries(only)
     if not checked:
         figure_files.write_figures(entries, out, photos=photos, file_format=file_format)
-        print(f"{len(entries)} figures and their {figure_files.MANIFEST} are in {out}")
+        print(f"In {out}, with their {figure_files.MANIFEST}: {_count_figures(entries)}.")
         return 0
     page = out / "drift.html"
     page.unlink(missing_ok=True)
     drifts = figure_files.find_drift(entries, whole=only is None)
     if not drifts:
-        print(f"{len(entries)} figures are as committed.")
+        print(f"As committed: {_count_figures(entries)}.")
         return 0
     for drift in drifts:
         print(f"{drift.name}: {drift.why}")
     print(f"Look at {figure_files.write_page(drifts, page)}")
     return 1
+
+
+def _count_figures(entries) -> str:
+    return f"{len(entries)} figure{'s' if len(entries) > 1 else ''}"
 
 
 def run(numbers: list[str], *, in_place: bool) -> int:
@@ -171,7 +176,11 @@ def main(arguments: list[str] | None = None) -> int:
     asking.add_argument("--answers", action="store_true", help="with --test: the answers too")
     chosen = parser.parse_args(arguments)
     try:
-        return _run_command(parser, chosen)
+        return _run_command(commands.choices[chosen.command], chosen)
+    except BrokenPipeError:
+        # Whoever read along (`| head`) has enough; Python would complain once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (OSError, ValueError, RuntimeError) as error:
         print(f"{parser.prog} {chosen.command}: {error}", file=sys.stderr)
         return 1
@@ -203,6 +212,8 @@ def _run_command(parser: argparse.ArgumentParser, chosen: argparse.Namespace) ->
             checked=chosen.check,
         )
     if chosen.command == "exercises":
+        if chosen.report and chosen.answers:
+            parser.error("--answers goes with --test; a report never shows them")
         return exercises(test=chosen.test, answers=chosen.answers)
     return clean(everything=chosen.all)
 

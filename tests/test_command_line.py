@@ -127,3 +127,16 @@ def test_the_cache_is_found_first_where_it_was_prepared(tmp_path, monkeypatch, c
     put(tmp_path / "prepared" / "weights" / "w.npz")
     monkeypatch.setenv("COURSE_PREPARED_DIR", str(tmp_path / "prepared"))
     assert settings.find_stored("weights/w.npz") == tmp_path / "prepared/weights/w.npz"
+
+
+def test_answers_go_with_the_test_alone(capsys):
+    with pytest.raises(SystemExit):
+        command_line.main(["exercises", "--report", "--answers"])
+    assert "course_utils exercises: error: --answers goes with --test" in capsys.readouterr().err
+
+
+def test_a_reader_that_has_enough_is_no_error():
+    report = [sys.executable, "-m", "course_utils", "exercises", "--report"]
+    with subprocess.Popen(report, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert (process.stderr.read(), process.wait()) == (b"", 0)

@@ -112,7 +112,7 @@ def test_an_unknown_figure_is_answered_with_the_known_ones(own_gallery, capsys):
 def test_the_check_passes_on_what_is_committed(own_gallery, capsys):
     commit()
     assert run("--check") == 0
-    assert "1 figures are as committed" in capsys.readouterr().out
+    assert "As committed: 1 figure." in capsys.readouterr().out
 
 
 def test_a_changed_colour_fails_the_check_and_is_shown_side_by_side(own_gallery, capsys):
