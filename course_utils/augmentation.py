@@ -857,28 +857,42 @@ class Augmentation:
         """
         value, entry = getattr(self, name), CATALOGUE[name]
         both = ((), ()) if value == entry.neutral else entry.ends(value)
-        shown = [_force(entry, calls, image) for calls in both]
-        return np.stack([view for view, _ in shown]), [words for _, words in shown]
+        views, words = zip(*(_show_end(entry, calls, image) for calls in both), strict=True)
+        return np.stack(views), list(words)
 
 
-def _force(
+def _show_end(
     entry: Transformation, calls: tuple[LayerCall, ...], image: np.ndarray
 ) -> tuple[np.ndarray, str]:
-    """Applies layers to one photo, with forced draws; returns the photo and words for it."""
-    view, told = image[None], []
+    """Returns one photo at one end of a transformation, and words for it."""
+    views, applied = force_calls(calls, image[None])
+    told = [words for layer, drawn in applied for words in entry.tell(layer, drawn) if words]
+    return np.asarray(views)[0], ", ".join(told) or (entry.title.lower() if calls else "unchanged")
+
+
+def force_calls(calls: tuple[LayerCall, ...], images: Any) -> tuple[Any, list[tuple[Any, Any]]]:
+    """Applies layers to photos, with forced draws.
+
+    Args:
+        calls: One end of a transformation, as `Transformation.ends` gives it.
+        images: float32 in [0, 1], shape (batch, height, width, 3).
+
+    Returns:
+        The photos after all layers, and each layer with what it drew, where it can tell.
+    """
+    applied = []
     for call in calls:
         seed = {"seed": 0} if call.seeded else {}
         layer = replace(call, arguments=call.arguments | seed | {"dtype": "float32"}).reuse()
         if not hasattr(layer, "get_random_transformation"):
-            view = np.asarray(layer(view, training=True))
+            images = layer(images, training=True)
             continue
-        drawn = layer.get_random_transformation(view, training=True)
+        drawn = layer.get_random_transformation(images, training=True)
         if call.force is not None:
             drawn = drawn | call.force(drawn)
-        told += entry.tell(layer, drawn)
-        view = np.asarray(layer.transform_images(view, drawn, training=True))
-    words = ", ".join(words for words in told if words)
-    return view[0], words or (entry.title.lower() if calls else "unchanged")
+        applied.append((layer, drawn))
+        images = layer.transform_images(images, drawn, training=True)
+    return images, applied
 
 
 def _unit_help(entry: Transformation) -> str:

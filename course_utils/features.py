@@ -13,9 +13,9 @@ import json
 import time
 import uuid
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -38,17 +38,20 @@ WORTHWHILE_SPEEDUP = 1.1
 
 @dataclass(frozen=True)
 class View:
-    """One version of the photos: as they are, flipped, or augmented by the layers' own dice.
+    """One version of the photos: as they are, changed alike, or augmented by the layers' own dice.
 
     Args:
         description: Text that is equal for equal versions, and for no others.
         flips: For each `RandomFlip` of the front, whether it flips; `None` if dice decide.
         number: Which throw of the dice this is.
+        change: What is done to every photo alike before it enters the front: from images to
+            images, float32 (batch, height, width, 3); `None` leaves them as they are.
     """
 
     description: str
     flips: tuple[bool, ...] | None
     number: int = 0
+    change: Callable | None = field(default=None, repr=False, compare=False)
 
 
 def is_random(layer: keras.Layer) -> bool:
@@ -106,6 +109,19 @@ def clean_view(front: Sequence[keras.Layer]) -> View:
     """Returns the view that `predict` sees: nothing random happens."""
     flips = (False,) * sum(isinstance(layer, keras.layers.RandomFlip) for layer in front)
     return View(_describe(front, flips), flips)
+
+
+def changed_view(front: Sequence[keras.Layer], change: Callable, about: Sequence) -> View:
+    """Returns the view that `predict` sees of photos that all have been changed alike.
+
+    Args:
+        front: The model's layers before the base.
+        change: As in `View`.
+        about: What JSON can write; equal for equal changes, and for no others.
+    """
+    clean = clean_view(front)
+    described = json.dumps(["changed", about], sort_keys=True)
+    return View(f"{described} {clean.description}", clean.flips, change=change)
 
 
 def _describe(front, flips) -> str:
@@ -380,6 +396,8 @@ class FeatureStore:
             )
         images = tensorflow.convert_to_tensor(photos.read(positions))
         with keep_dice(self.front):
+            if view.change is not None:
+                images = view.change(images)
             if view.flips is not None:
                 images = self._apply_outcome(images, view.flips)
             else:

@@ -3,7 +3,6 @@
 import base64
 import io
 import re
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -17,6 +16,7 @@ from matplotlib.ticker import MaxNLocator
 # line styles and direct labels say the same again, for print in grey.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 DPI = 100
+MISTAKES_NAMED = 5  # in the alt text of a confusion matrix
 # What a curve is of: its columns' prefix, its photos, its line style.
 CURVES = (("clean_", "train", "--"), ("val_", "valid", "-"))
 
@@ -374,107 +374,66 @@ def plot_classes(
     return fig
 
 
-def plot_groups(
-    results: Mapping[str, pd.DataFrame], groups: Sequence[str], *, title: str
+def plot_confusion(
+    matrix: np.ndarray, class_names: Sequence[str], *, title: str
 ) -> DescribedFigure:
-    """Shows each group's accuracy, a row for each result: a dot a run, a large mark the mean.
+    """Shows how many pictures of each class were taken for which.
 
     Args:
-        results: From what was trained to its runs: a column for each group, and `dead_head`.
-        groups: One to six columns to show.
+        matrix: int, shape (classes, classes): a row a true class, a column a predicted one.
+        class_names: What the rows and the columns stand for.
         title: Of the figure.
+
+    Raises:
+        ValueError: If there is not a row and a column of counts for each class.
     """
-    fig = DescribedFigure(
-        title=title,
-        alt_text=_describe_groups(results, groups, title),
-        figsize=(7.6, 1.5 + 0.75 * len(results)),
-    )
-    ax = fig.add_subplot()
-    ax.axvline(0.5, color="0.5", linestyle=":")
-    ax.annotate("chance", (0.5, 1), xycoords=("data", "axes fraction"), ha="center", va="bottom")
-    names = []
-    for row, (name, runs) in enumerate(results.items()):
-        alive = runs[~runs["dead_head"]]
-        dead = len(runs) - len(alive)
-        names.append(textwrap.fill(name, 18) + (f"\n({dead} dead)" if dead else ""))
-        means = [alive[group].mean() for group in groups]
-        ax.plot((min(means), max(means)), (row, row), color="0.75", linewidth=4, zorder=1)
-        for number, (group, mean) in enumerate(zip(groups, means, strict=True)):
-            look = {"color": COLOURS[number], "marker": "os^Dv*"[number], "linestyle": ""}
-            # Dots keep to their side of the line; runs of equal accuracy stack up.
-            away = (1 if number % 2 else -1) * (0.2 + 0.05 * alive.groupby(group).cumcount())
-            ax.plot(alive[group], row + away, markersize=4, alpha=0.45, **look)
-            ax.plot(mean, row, markersize=10, label="" if row else group, **look)
-    ax.set_yticks(range(len(results)), names)
-    ax.set_ylim(len(results) - 0.3, -0.7)
-    ax.set_xlim(min(0.45, ax.get_xlim()[0]), 1)
-    ax.set_xlabel("accuracy on valid photos")
-    ax.grid(axis="x", alpha=0.3)
-    ax.spines[["top", "right", "left"]].set_visible(False)
-    ax.tick_params(left=False)
-    fig.legend(loc="outside lower center", ncols=len(groups), frameon=False)
-    return fig
-
-
-def _describe_groups(results: Mapping[str, pd.DataFrame], groups: Sequence[str], title: str) -> str:
-    end = "" if title.endswith(("?", ".", "!")) else "."
-    parts = [f"{title}{end} Mean valid accuracy over living heads, chance being 0.50."]
-    for name, runs in results.items():
-        alive = runs[~runs["dead_head"]]
-        means = ", ".join(
-            f"{group} {alive[group].mean():.2f} (runs from {alive[group].min():.2f} to "
-            f"{alive[group].max():.2f})"
-            for group in groups
+    matrix, count = np.asarray(matrix), len(class_names)
+    if matrix.shape != (count, count) or np.any(matrix < 0) or np.any(matrix % 1):
+        raise ValueError(
+            f"Expected counts, {count} × {count} for the classes {', '.join(class_names)}, "
+            f"received shape {matrix.shape} with values from {matrix.min():g} to "
+            f"{matrix.max():g}. Rows are true classes, columns predicted ones."
         )
-        means = means if len(alive) else "no living head"
-        parts.append(f"{name}: {means}; {len(runs) - len(alive)} of {len(runs)} heads died.")
-    return " ".join(parts)
-
-
-def plot_differences(
-    differences: pd.DataFrame, *, baseline: str, measure: str, title: str
-) -> DescribedFigure:
-    """Shows each policy's difference from the baseline with both of its intervals.
-
-    Args:
-        differences: As `Comparison.differences` returns it, one row a policy.
-        baseline: What the policies are compared with.
-        measure: What the differences are of, such as `"valid accuracy"`.
-        title: Of the figure.
-    """
     fig = DescribedFigure(
         title=title,
-        alt_text=_describe_differences(differences, baseline, measure, title),
-        figsize=(7.6, 1.8 + 0.55 * len(differences)),
+        alt_text=_describe_confusion(matrix, class_names, title),
+        figsize=(2.4 + 0.46 * count, 1.6 + 0.46 * count),
     )
     ax = fig.add_subplot()
-    ax.axvline(0, color="0.5", linestyle=":")
-    looks = {
-        "photos": {"color": COLOURS[1], "linewidth": 2, "label": "other photos, another start"},
-        "seeds": {"color": COLOURS[0], "linewidth": 6, "label": "the same photos, another start"},
-    }
-    for row, found in enumerate(differences.itertuples()):
-        for kind, look in looks.items():
-            ends = (getattr(found, f"{kind}_low"), getattr(found, f"{kind}_high"))
-            ax.plot(ends, (row, row), **(look if not row else look | {"label": ""}))
-        ax.plot(found.difference, row, "o", color="black", markersize=5)
-    ax.set_yticks(range(len(differences)), [textwrap.fill(name, 24) for name in differences.index])
-    ax.set_ylim(len(differences) - 0.5, -0.5)
-    ax.set_xlabel(f"{measure}: difference from {baseline}")
-    ax.grid(axis="x", alpha=0.3)
-    ax.spines[["top", "right", "left"]].set_visible(False)
-    ax.tick_params(left=False)
+    # From white to dark in one hue: the same order to every eye, and in grey.
+    shown = ax.imshow(matrix, cmap="Blues", vmin=0, vmax=max(1, matrix.max()))
+    for (row, column), number in np.ndenumerate(matrix):
+        dark = number > 0.5 * matrix.max()
+        ax.text(
+            column,
+            row,
+            f"{int(number)}",
+            ha="center",
+            va="center",
+            fontsize=9,
+            color="white" if dark else "black" if number else "0.6",
+        )
+    ax.set_xticks(range(count), class_names)
+    ax.set_yticks(range(count), class_names)
+    ax.set_xlabel("predicted")
+    ax.set_ylabel("true")
     ax.set_title(title, fontsize=11)
-    fig.legend(loc="outside lower center", ncols=2, frameon=False)
+    ax.spines[:].set_visible(False)
+    ax.tick_params(length=0)
+    fig.colorbar(shown, label="pictures", shrink=0.8)
     return fig
 
 
-def _describe_differences(differences, baseline: str, measure: str, title: str) -> str:
-    parts = [f"{title}. Difference in {measure} from {baseline}, with 95 % intervals."]
-    for found in differences.itertuples():
-        parts.append(
-            f"{found.Index}: {found.difference:+.3f}; for the same photos from another start "
-            f"{found.seeds_low:+.3f} to {found.seeds_high:+.3f}, for other photos as well "
-            f"{found.photos_low:+.3f} to {found.photos_high:+.3f}."
-        )
-    return " ".join(parts)
+def _describe_confusion(matrix: np.ndarray, class_names: Sequence[str], title: str) -> str:
+    end = "" if title.endswith(("?", ".", "!")) else "."
+    right, total = int(np.trace(matrix)), int(matrix.sum())
+    wrong = [
+        (int(number), f"{class_names[row]} taken for {class_names[column]} {int(number)} times")
+        for (row, column), number in np.ndenumerate(matrix)
+        if row != column and number
+    ]
+    wrong.sort(key=lambda mistake: -mistake[0])
+    mistakes = "; ".join(words for _, words in wrong[:MISTAKES_NAMED]) or "none"
+    return (
+        f"{title}{end} {right:,} of {total:,} pictures right. Most frequent mistakes: {mistakes}."
+    )

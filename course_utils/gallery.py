@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from course_utils import figures, runtime, vehicles
+from course_utils import comparison_figures, figures, runtime, vehicles
 from course_utils.data import Splits, build_splits
 from course_utils.figures import DescribedFigure
 from course_utils.results import GROUPS, HISTORIES, PHOTO_COUNTS, choose_runs
@@ -202,7 +202,7 @@ def _plot_question(groups: pd.DataFrame, question: str, *, title: str) -> Descri
     runs = groups[groups["question"] == question].dropna(axis="columns")
     by_augmentation = dict(list(runs.groupby("augmentation", sort=False)))
     sides = [name for name in GROUPS_OF_VEHICLES if name in runs]
-    return figures.plot_groups(by_augmentation, sides, title=title)
+    return comparison_figures.plot_groups(by_augmentation, sides, title=title)
 
 
 @figure("03", source=GROUPS)

@@ -1,5 +1,6 @@
 """Reads what was measured and published in data/results, and takes the runs of one policy out."""
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +11,9 @@ from course_utils.files import readable_name
 HISTORIES = "histories.csv"
 PHOTO_COUNTS = "lesson-01-photo-counts.csv"
 GROUPS = "lesson-03-groups.csv"
+SENSITIVITY = "sensitivity.csv"
+PHOTO_WORTH = "photo-counts.csv"
+COMPARISON = "comparison.json"  # how the tables were made that do not say so themselves
 RUN = ("policy", "views", "seed")  # Without `views`, the file has one number of them throughout.
 MEASURED = (
     *("clean_loss", "val_loss", "clean_binary_accuracy", "val_binary_accuracy", "gap"),
@@ -20,6 +24,47 @@ MEASURED = (
 def results_dir() -> Path:
     """Returns the folder of the published results."""
     return settings.data_dir() / "results"
+
+
+def read_published(name: str) -> pd.DataFrame:
+    """Returns a published table: what was measured with all photos or many seeds, long before.
+
+    Args:
+        name: Of a file in data/results, without its ending, such as `"summary"`.
+
+    Returns:
+        The table; where it has one row a policy, these are its index, as in
+        `Comparison.summary()`. `attrs["about"]` says how it was made: the command, the date, the
+        machine.
+
+    Raises:
+        ValueError: If there is no such table, or it is not whole.
+    """
+    path = results_dir() / f"{name}.csv"
+    if not path.is_file():
+        there = ", ".join(sorted(file.stem for file in results_dir().glob("*.csv")))
+        raise ValueError(f"Expected a table out of {there or 'none'}, received {name!r}.")
+    read = READERS.get(path.name)
+    table = read(path) if read else pd.read_csv(path, comment="#")
+    if "policy" in table and table["policy"].is_unique:
+        table = table.set_index("policy")
+    table.attrs["about"] = _tell_origin(path)
+    return table
+
+
+def _tell_origin(path: Path) -> str:
+    """Returns how a table was made: its own lines on that, or what the comparison's file says."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    said = [line.removeprefix("#").strip() for line in lines if line.startswith("#")]
+    described = path.with_name(COMPARISON)
+    if not said and described.is_file():
+        about = json.loads(described.read_text(encoding="utf-8"))
+        packages = ", ".join(" ".join(pair) for pair in about["packages"].items())
+        said = [
+            f"Made by: {about['command']}",
+            f"On {about['date']}, {about['machine']}, {packages}",
+        ]
+    return "\n".join(said)
 
 
 def read_histories(path: Path) -> pd.DataFrame:
@@ -84,8 +129,74 @@ def read_groups(path: Path) -> pd.DataFrame:
     return _read_table(path, ("question", "augmentation", "seed", "dead_head"))
 
 
+def read_sensitivity(path: Path) -> pd.DataFrame:
+    """Returns how each head withstands each transformation, one row for each strength.
+
+    Args:
+        path: A CSV file as `measure_sensitivity` gives it.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If columns, numbers or rows are missing, or a share is none.
+    """
+    measured = ("accuracy", "unchanged")
+    names = ("policy", "transformation", "unit", "strength", "seed", *measured, "dead_head")
+    table = _read_table(path, names)
+    _check_shares(table, measured, path)
+    _check_seeds(table, ["policy", "transformation", "strength"], path)
+    return table
+
+
+def read_photo_worth(path: Path) -> pd.DataFrame:
+    """Returns policies' runs with fewer and more train photos, one row each.
+
+    Args:
+        path: A CSV file with the columns policy, train_photos, seed; sealed_loss and
+            sealed_binary_accuracy at the epoch chosen on *select*; last_val_loss and
+            last_val_binary_accuracy after the last epoch; and dead_head.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If columns, numbers or rows are missing, or a share is none.
+    """
+    shares = ("sealed_binary_accuracy", "last_val_binary_accuracy")
+    names = ("policy", "train_photos", "seed", "sealed_loss", "last_val_loss", *shares, "dead_head")
+    table = _read_table(path, names)
+    _check_shares(table, shares, path)
+    _check_seeds(table, ["policy", "train_photos"], path)
+    return table
+
+
+def _check_shares(table: pd.DataFrame, names: tuple[str, ...], path: Path) -> None:
+    for name in names:
+        low, high = table[name].min(), table[name].max()
+        if low < 0 or high > 1:
+            raise ValueError(
+                f"Expected {name} from 0 to 1 in {readable_name(path)}, received {low:g} to "
+                f"{high:g}. Write the file anew."
+            )
+
+
+def _check_seeds(table: pd.DataFrame, columns: list[str], path: Path) -> None:
+    """Checks that each group of rows has each of its policy's seeds once."""
+    expected = table.groupby("policy")["seed"].unique().map(sorted)
+    for group, seeds in table.groupby(columns)["seed"]:
+        if sorted(seeds) != expected[group[0]]:
+            raise ValueError(
+                f"Expected each of the seeds {expected[group[0]]} once in {readable_name(path)} "
+                f"where {', '.join(columns)} is {group}, received {sorted(seeds)}. Write the file "
+                "anew."
+            )
+
+
 # How each file of data/results that figures are drawn from is read.
-READERS = {HISTORIES: read_histories, PHOTO_COUNTS: read_photo_counts, GROUPS: read_groups}
+READERS = {
+    HISTORIES: read_histories,
+    PHOTO_COUNTS: read_photo_counts,
+    GROUPS: read_groups,
+    SENSITIVITY: read_sensitivity,
+    PHOTO_WORTH: read_photo_worth,
+}
 
 
 def _read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from course_utils import figures
+from course_utils import comparison_figures, figures
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -64,7 +64,7 @@ def test_names_with_signs_that_mean_something_to_matplotlib_stand_as_written(ima
     runs = pd.DataFrame({"$g{$": [0.6, 0.7], "dead_head": [False, False]})
     for figure in (
         figures.plot_photos(images[:2], ["$a_{$"] * 2, title="$x{$"),
-        figures.plot_groups({"<b>$q{$": runs}, ["$g{$"], title="$t{$"),
+        comparison_figures.plot_groups({"<b>$q{$": runs}, ["$g{$"], title="$t{$"),
     ):
         assert figure.to_png().startswith(b"\x89PNG")
 
@@ -113,7 +113,7 @@ def test_differences_show_both_intervals_and_say_them():
         | {"photos_low": [-0.01], "photos_high": [0.05], "detectable": [0.04], "pairs": [20]},
         index=["flip"],
     )
-    figure = figures.plot_differences(
+    figure = comparison_figures.plot_differences(
         table, baseline="none", measure="valid accuracy", title="Is it the flip?"
     )
     assert "flip: +0.020" in figure.alt_text and "-0.010 to +0.050" in figure.alt_text

@@ -1,0 +1,433 @@
+"""Figures of what was measured on several policies: DataFrames in, described figures out."""
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from scipy import stats
+
+from course_utils.figures import COLOURS, DescribedFigure
+
+# One look a policy, told apart without colour as well.
+LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)))
+MARKERS = "os^Dv*"
+CONFIDENCE = 0.95
+# What the second of two points is called, where a transformation is done or not.
+DONE = {"flip": "mirrored", "grayscale": "gray"}
+CHOICE = "choice"  # the unit of what is done or not
+ACCURACY = "share of photos right"
+LOSS = "binary cross-entropy"
+
+
+def plot_groups(
+    results: Mapping[str, pd.DataFrame], groups: Sequence[str], *, title: str
+) -> DescribedFigure:
+    """Shows each group's accuracy, a row for each result: a dot a run, a large mark the mean.
+
+    Args:
+        results: From what was trained to its runs: a column for each group, and `dead_head`.
+        groups: One to six columns to show.
+        title: Of the figure.
+    """
+    fig = DescribedFigure(
+        title=title,
+        alt_text=_describe_groups(results, groups, title),
+        figsize=(7.6, 1.5 + 0.75 * len(results)),
+    )
+    ax = fig.add_subplot()
+    ax.axvline(0.5, color="0.5", linestyle=":")
+    ax.annotate("chance", (0.5, 1), xycoords=("data", "axes fraction"), ha="center", va="bottom")
+    names = []
+    for row, (name, runs) in enumerate(results.items()):
+        alive = runs[~runs["dead_head"]]
+        dead = len(runs) - len(alive)
+        names.append(textwrap.fill(name, 18) + (f"\n({dead} dead)" if dead else ""))
+        means = [alive[group].mean() for group in groups]
+        ax.plot((min(means), max(means)), (row, row), color="0.75", linewidth=4, zorder=1)
+        for number, (group, mean) in enumerate(zip(groups, means, strict=True)):
+            look = {"color": COLOURS[number], "marker": "os^Dv*"[number], "linestyle": ""}
+            # Dots keep to their side of the line; runs of equal accuracy stack up.
+            away = (1 if number % 2 else -1) * (0.2 + 0.05 * alive.groupby(group).cumcount())
+            ax.plot(alive[group], row + away, markersize=4, alpha=0.45, **look)
+            ax.plot(mean, row, markersize=10, label="" if row else group, **look)
+    ax.set_yticks(range(len(results)), names)
+    ax.set_ylim(len(results) - 0.3, -0.7)
+    ax.set_xlim(min(0.45, ax.get_xlim()[0]), 1)
+    ax.set_xlabel("accuracy on valid photos")
+    ax.grid(axis="x", alpha=0.3)
+    ax.spines[["top", "right", "left"]].set_visible(False)
+    ax.tick_params(left=False)
+    fig.legend(loc="outside lower center", ncols=len(groups), frameon=False)
+    return fig
+
+
+def _describe_groups(results: Mapping[str, pd.DataFrame], groups: Sequence[str], title: str) -> str:
+    end = "" if title.endswith(("?", ".", "!")) else "."
+    parts = [f"{title}{end} Mean valid accuracy over living heads, chance being 0.50."]
+    for name, runs in results.items():
+        alive = runs[~runs["dead_head"]]
+        means = ", ".join(
+            f"{group} {alive[group].mean():.2f} (runs from {alive[group].min():.2f} to "
+            f"{alive[group].max():.2f})"
+            for group in groups
+        )
+        means = means if len(alive) else "no living head"
+        parts.append(f"{name}: {means}; {len(runs) - len(alive)} of {len(runs)} heads died.")
+    return " ".join(parts)
+
+
+def plot_differences(
+    differences: pd.DataFrame, *, baseline: str, measure: str, title: str
+) -> DescribedFigure:
+    """Shows each policy's difference from the baseline with both of its intervals.
+
+    Args:
+        differences: As `Comparison.differences` returns it, one row a policy.
+        baseline: What the policies are compared with.
+        measure: What the differences are of, such as `"valid accuracy"`.
+        title: Of the figure.
+    """
+    fig = DescribedFigure(
+        title=title,
+        alt_text=_describe_differences(differences, baseline, measure, title),
+        figsize=(7.6, 1.8 + 0.55 * len(differences)),
+    )
+    ax = fig.add_subplot()
+    ax.axvline(0, color="0.5", linestyle=":")
+    looks = {
+        "photos": {"color": COLOURS[1], "linewidth": 2, "label": "other photos, another start"},
+        "seeds": {"color": COLOURS[0], "linewidth": 6, "label": "the same photos, another start"},
+    }
+    for row, found in enumerate(differences.itertuples()):
+        for kind, look in looks.items():
+            ends = (getattr(found, f"{kind}_low"), getattr(found, f"{kind}_high"))
+            ax.plot(ends, (row, row), **(look if not row else look | {"label": ""}))
+        ax.plot(found.difference, row, "o", color="black", markersize=5)
+    ax.set_yticks(range(len(differences)), [textwrap.fill(name, 24) for name in differences.index])
+    ax.set_ylim(len(differences) - 0.5, -0.5)
+    ax.set_xlabel(f"{measure}: difference from {baseline}")
+    ax.grid(axis="x", alpha=0.3)
+    ax.spines[["top", "right", "left"]].set_visible(False)
+    ax.tick_params(left=False)
+    ax.set_title(title, fontsize=11)
+    fig.legend(loc="outside lower center", ncols=2, frameon=False)
+    return fig
+
+
+def _describe_differences(differences, baseline: str, measure: str, title: str) -> str:
+    parts = [f"{title}. Difference in {measure} from {baseline}, with 95 % intervals."]
+    for found in differences.itertuples():
+        parts.append(
+            f"{found.Index}: {found.difference:+.3f}; for the same photos from another start "
+            f"{found.seeds_low:+.3f} to {found.seeds_high:+.3f}, for other photos as well "
+            f"{found.photos_low:+.3f} to {found.photos_high:+.3f}."
+        )
+    return " ".join(parts)
+
+
+class _Line(NamedTuple):
+    """What one policy's living heads gave at each place of an axis, means and intervals' ends."""
+
+    places: np.ndarray
+    mean: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def _average(runs: pd.DataFrame, place: str, measure: str) -> _Line:
+    """Returns the mean over seeds at each place, with its Student-t interval.
+
+    A single seed has no interval: its ends are NaN, which Matplotlib leaves out.
+    """
+    by_place = runs.groupby(place)[measure]
+    mean, count = by_place.mean(), by_place.count()
+    reach = by_place.sem() * stats.t.ppf(0.5 + CONFIDENCE / 2, count - 1)
+    return _Line(*(column.to_numpy() for column in (mean.index, mean, mean - reach, mean + reach)))
+
+
+def _split_policies(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Returns the rows of each policy's living heads, policies named in the table's order.
+
+    Raises:
+        ValueError: If there is no policy, more than can be told apart, or none of one's heads
+            lives.
+    """
+    policies = list(dict.fromkeys(table["policy"]))
+    if not 1 <= len(policies) <= len(COLOURS):
+        raise ValueError(
+            f"Expected one to {len(COLOURS)} policies, which can be told apart, received "
+            f"{len(policies)}: {', '.join(policies)}. Take those out that you compare."
+        )
+    living = {
+        policy: table[(table["policy"] == policy) & ~table["dead_head"]] for policy in policies
+    }
+    for policy, runs in living.items():
+        if runs.empty:
+            raise ValueError(f"Expected a living head of {policy!r}, received none: leave it out.")
+    return living
+
+
+def _draw_lines(ax: Axes, lines: Mapping[str, _Line], labels: Mapping[str, str]) -> None:
+    """Draws a line with markers and a band for each policy."""
+    for number, (policy, line) in enumerate(lines.items()):
+        look = {"color": COLOURS[number], "linestyle": LINES[number], "marker": MARKERS[number]}
+        ax.plot(line.places, line.mean, markersize=4, label=labels[policy], **look)
+        ax.fill_between(
+            line.places, line.low, line.high, color=COLOURS[number], alpha=0.18, linewidth=0
+        )
+
+
+def _tidy_axes(ax: Axes) -> None:
+    ax.grid(alpha=0.3)
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def _add_legend_below(fig: DescribedFigure, ax: Axes, what: str) -> None:
+    fig.legend(
+        *ax.get_legend_handles_labels(),
+        title=f"{what} over seeds whose head lives",
+        title_fontsize=9,
+        loc="outside lower center",
+        ncols=3,
+        frameon=False,
+        fontsize=9,
+    )
+
+
+def _label_policies(runs: pd.DataFrame) -> dict[str, str]:
+    """Returns each policy's name, with the number of its dead heads where there are any.
+
+    Args:
+        runs: One row a run.
+    """
+    return {
+        policy: f"{policy} ({_count_dead(died)})" if died.any() else policy
+        for policy, died in runs.groupby("policy", sort=False)["dead_head"]
+    }
+
+
+def _count_dead(died: pd.Series) -> str:
+    return f"{died.sum()} of {len(died)} heads dead"
+
+
+def _end(title: str) -> str:
+    return title if title.endswith(("?", ".", "!")) else f"{title}."
+
+
+def plot_sensitivity(table: pd.DataFrame, *, title: str) -> DescribedFigure:
+    """Plots accuracy and the share of unchanged predictions against each strength.
+
+    Args:
+        table: As `measure_sensitivity` returns it, of one to six policies.
+        title: Of the figure.
+
+    Returns:
+        The figure, a column for each transformation, strengths in the units of the sliders.
+        Lines are means over living heads, bands their 95 % Student-t intervals over seeds; the
+        legend counts dead heads.
+
+    Raises:
+        ValueError: If there are more policies than can be told apart, or no head of one lives.
+    """
+    living = _split_policies(table)
+    labels = _label_policies(table.drop_duplicates(["policy", "seed"]))
+    units = table.drop_duplicates("transformation").set_index("transformation")["unit"]
+    rows = {"accuracy": ACCURACY, "unchanged": "share of predictions unchanged"}
+    fig = DescribedFigure(
+        title=title,
+        alt_text=_describe_sensitivity(living, labels, units, title),
+        figsize=(max(5.6, 1.2 + 2.8 * len(units)), 6.2),
+    )
+    fig.suptitle(title, fontsize=11)
+    axes = fig.subplots(len(rows), len(units), sharex="col", sharey="row", squeeze=False)
+    for row, (measure, label) in zip(axes, rows.items(), strict=True):
+        row[0].set_ylabel(label)
+        for ax, (name, unit) in zip(row, units.items(), strict=True):
+            ax.axvline(0, color="0.5", linestyle=":", linewidth=1)
+            _draw_lines(ax, _average_strengths(living, name, unit, measure), labels)
+            _tidy_axes(ax)
+    for ax, (name, unit) in zip(axes[-1], units.items(), strict=True):
+        ax.set_xlabel(name if unit == CHOICE else f"{name} ({unit})")
+        if unit == CHOICE:
+            ax.set_xlim(-0.3, 1.3)
+            ax.set_xticks((0, 1), ("as it is", DONE.get(name, name)))
+    _add_legend_below(fig, axes[0, 0], "mean and 95 % interval")
+    return fig
+
+
+def _average_strengths(living, name: str, unit: str, measure: str) -> dict[str, _Line]:
+    """Returns each policy's line for one transformation, strengths in the unit shown."""
+    lines = {}
+    for policy, runs in living.items():
+        line = _average(runs[runs["transformation"] == name], "strength", measure)
+        lines[policy] = line._replace(places=line.places * (100 if unit == "percent" else 1))
+    return lines
+
+
+def _describe_sensitivity(living, labels, units: pd.Series, title: str) -> str:
+    parts = [
+        f"{_end(title)} Share of photos right and share of predictions unchanged, by strength; 0 "
+        "is the photo as it is; means over living heads."
+    ]
+    for name, unit in units.items():
+        accuracies, unchanged = (
+            _average_strengths(living, name, unit, measure) for measure in ("accuracy", "unchanged")
+        )
+        for policy, line in accuracies.items():
+            ends = {0, len(line.places) - 1, *np.flatnonzero(line.places == 0).tolist()}
+            points = "; ".join(
+                f"at {line.places[place]:g} {line.mean[place]:.2f} right and "
+                f"{unchanged[policy].mean[place]:.2f} unchanged"
+                for place in sorted(ends)
+            )
+            parts.append(f"{name} ({unit}), {labels[policy]}: {points}.")
+    return " ".join(parts)
+
+
+def plot_photo_worth(table: pd.DataFrame, *, title: str) -> DescribedFigure:
+    """Plots valid loss and accuracy against the number of train photos, a line for each policy.
+
+    Args:
+        table: A row a run: `policy` (one to six of them), `train_photos`, `seed`, `dead_head`,
+            and at the epoch chosen on *select* `sealed_loss` and `sealed_binary_accuracy`.
+        title: Of the figure.
+
+    Returns:
+        The figure. Lines are means over living heads, bands their 95 % Student-t intervals over
+        seeds; the legend counts dead heads.
+
+    Raises:
+        ValueError: If there are more policies than can be told apart, or no head of one lives.
+    """
+    living = _split_policies(table)
+    measures = {"sealed_loss": LOSS, "sealed_binary_accuracy": ACCURACY}
+    lines = {
+        measure: {
+            policy: _average(runs, "train_photos", measure) for policy, runs in living.items()
+        }
+        for measure in measures
+    }
+    fig = DescribedFigure(
+        title=title,
+        alt_text=_describe_photo_worth(table, lines, title),
+        figsize=(9.2, 4.2),
+    )
+    fig.suptitle(title, fontsize=11)
+    for ax, (measure, label) in zip(fig.subplots(1, 2), measures.items(), strict=True):
+        _draw_lines(ax, lines[measure], _label_policies(table))
+        _tidy_axes(ax)
+        _scale_counts(ax, table["train_photos"])
+        ax.set_xlabel("train photos")
+        ax.set_title(f"{label}, sealed valid photos", fontsize=10)
+    _add_legend_below(fig, ax, "mean and 95 % interval")
+    return fig
+
+
+def _describe_photo_worth(table: pd.DataFrame, lines, title: str) -> str:
+    parts = [f"{_end(title)} Loss and accuracy on sealed valid photos, means over living heads."]
+    for policy, loss in lines["sealed_loss"].items():
+        accuracy = lines["sealed_binary_accuracy"][policy]
+        points = "; ".join(
+            f"with {count:,} train photos loss {loss.mean[place]:.2f}, accuracy "
+            f"{accuracy.mean[place]:.2f}"
+            for place, count in enumerate(loss.places)
+        )
+        died = table.loc[table["policy"] == policy, "dead_head"]
+        parts.append(f"{policy} ({_count_dead(died)}): {points}.")
+    return " ".join(parts)
+
+
+def _scale_counts(ax: Axes, counts: pd.Series) -> None:
+    """Gives an axis of counts a logarithmic scale, with a tick at each count there is."""
+    ax.set_xscale("log", base=2)
+    ticks = sorted(counts.unique())
+    ax.set_xticks(ticks, [f"{count:,}" for count in ticks])
+    ax.minorticks_off()
+
+
+def plot_views_needed(table: pd.DataFrame, *, title: str) -> DescribedFigure:
+    """Plots what one policy gives in the end against the number of stored views.
+
+    Args:
+        table: Histories of one policy with two numbers of stored views or more, a row for each
+            `views`, `seed` and `epoch`: `gap`, `val_loss`, `val_binary_accuracy`, `dead_head`.
+        title: Of the figure.
+
+    Returns:
+        The figure. Dots are means over living heads after the last epoch, with their 95 %
+        Student-t intervals over seeds; those of the largest number of views, which comes nearest
+        to a new view at every use, go through as a band.
+
+    Raises:
+        ValueError: If there are several policies or one number of views, or no head lives with
+            one of them.
+    """
+    policies, numbers = (sorted(table[name].unique()) for name in ("policy", "views"))
+    if len(policies) != 1 or len(numbers) < 2:
+        raise ValueError(
+            f"Expected one policy with two numbers of stored views or more, received "
+            f"{', '.join(policies)} with {', '.join(map(str, numbers))}. Choose the rows of one "
+            "policy."
+        )
+    last = table.sort_values("epoch").groupby(["views", "seed"], as_index=False).last()
+    living = last[~last["dead_head"]]
+    if set(living["views"]) != set(numbers):
+        raise ValueError("Expected a living head with each number of views: leave out the others.")
+    measures = {
+        "gap": "gap",
+        "val_loss": f"valid loss ({LOSS})",
+        "val_binary_accuracy": f"valid accuracy ({ACCURACY})",
+    }
+    lines = {measure: _average(living, "views", measure) for measure in measures}
+    fig = DescribedFigure(
+        title=title, alt_text=_describe_views(last, lines, title), figsize=(9.6, 3.9)
+    )
+    fig.suptitle(title, fontsize=11)
+    for ax, (measure, label) in zip(fig.subplots(1, 3), measures.items(), strict=True):
+        line = lines[measure]
+        ax.axhspan(
+            line.low[-1], line.high[-1], color="0.85", label=f"interval at {numbers[-1]} views"
+        )
+        ax.errorbar(
+            line.places,
+            line.mean,
+            (line.mean - line.low, line.high - line.mean),
+            color=COLOURS[0],
+            marker="o",
+            capsize=3,
+            label=_label_policies(last)[policies[0]],
+        )
+        _tidy_axes(ax)
+        _scale_counts(ax, last["views"])
+        ax.set_xlabel("stored views of a train photo")
+        ax.set_title(label, fontsize=10)
+    _add_legend_below(fig, ax, "mean and 95 % interval")
+    return fig
+
+
+def _describe_views(last: pd.DataFrame, lines: Mapping[str, _Line], title: str) -> str:
+    parts = [
+        f"{_end(title)} {last['policy'].iloc[0]}, after {last['epoch'].max()} epochs: means over "
+        "living heads with 95 % intervals over seeds."
+    ]
+    for place, views in enumerate(lines["gap"].places):
+        died = last.loc[last["views"] == views, "dead_head"]
+        measured = ", ".join(
+            f"{name} {_write(lines[measure], place)}"
+            for name, measure in (
+                ("gap", "gap"),
+                ("valid loss", "val_loss"),
+                ("valid accuracy", "val_binary_accuracy"),
+            )
+        )
+        parts.append(f"{views} views: {measured}; {_count_dead(died)}.")
+    return " ".join(parts)
+
+
+def _write(line: _Line, place: int) -> str:
+    if np.isnan(line.low[place]):
+        return f"{line.mean[place]:.3f}"
+    return f"{line.mean[place]:.3f} ({line.low[place]:.3f} to {line.high[place]:.3f})"
