@@ -180,6 +180,15 @@ def _draw_lines(ax: Axes, lines: Mapping[str, _Line], labels: Mapping[str, str])
         )
 
 
+def _draw_points(ax: Axes, lines: Mapping[str, _Line], labels: Mapping[str, str]) -> None:
+    """Draws a marker with its interval for each policy, side by side: nothing lies between."""
+    for number, (policy, line) in enumerate(lines.items()):
+        aside = 0.1 * (number - (len(lines) - 1) / 2)
+        ends = (line.mean - line.low, line.high - line.mean)
+        look = {"color": COLOURS[number], "linestyle": "", "marker": MARKERS[number], "capsize": 2}
+        ax.errorbar(line.places + aside, line.mean, ends, label=labels[policy], **look)
+
+
 def _tidy_axes(ax: Axes) -> None:
     ax.grid(alpha=0.3)
     ax.spines[["top", "right"]].set_visible(False)
@@ -246,14 +255,15 @@ def plot_sensitivity(table: pd.DataFrame, *, title: str) -> DescribedFigure:
     for row, (measure, label) in zip(axes, rows.items(), strict=True):
         row[0].set_ylabel(label)
         for ax, (name, unit) in zip(row, units.items(), strict=True):
-            ax.axvline(0, color="0.5", linestyle=":", linewidth=1)
-            _draw_lines(ax, _average_strengths(living, name, unit, measure), labels)
+            draw = _draw_points if unit == CHOICE else _draw_lines
+            draw(ax, _average_strengths(living, name, unit, measure), labels)
             _tidy_axes(ax)
     for ax, (name, unit) in zip(axes[-1], units.items(), strict=True):
-        ax.set_xlabel(name if unit == CHOICE else f"{name} ({unit})")
+        ax.set_xlabel(_name_axis(name, unit))
         if unit == CHOICE:
-            ax.set_xlim(-0.3, 1.3)
-            ax.set_xticks((0, 1), ("as it is", DONE.get(name, name)))
+            ax.set_xlim(-0.4, 1.4)
+            ax.set_xticks((0, 1), [_name_strength(name, unit, strength) for strength in (0, 1)])
+            ax.tick_params(bottom=False)
     _add_legend_below(fig, axes[0, 0], "mean and 95 % interval")
     return fig
 
@@ -279,12 +289,22 @@ def _describe_sensitivity(living, labels, units: pd.Series, title: str) -> str:
         for policy, line in accuracies.items():
             ends = {0, len(line.places) - 1, *np.flatnonzero(line.places == 0).tolist()}
             points = "; ".join(
-                f"at {line.places[place]:g} {line.mean[place]:.2f} right and "
-                f"{unchanged[policy].mean[place]:.2f} unchanged"
+                f"{_name_strength(name, unit, line.places[place])} {line.mean[place]:.2f} right "
+                f"and {unchanged[policy].mean[place]:.2f} unchanged"
                 for place in sorted(ends)
             )
-            parts.append(f"{name} ({unit}), {labels[policy]}: {points}.")
+            parts.append(f"{_name_axis(name, unit)}, {labels[policy]}: {points}.")
     return " ".join(parts)
+
+
+def _name_axis(name: str, unit: str) -> str:
+    return name if unit == CHOICE else f"{name} ({unit})"
+
+
+def _name_strength(name: str, unit: str, strength: float) -> str:
+    if unit == CHOICE:
+        return DONE.get(name, name) if strength else "as it is"
+    return f"at {strength:g}"
 
 
 def plot_photo_worth(table: pd.DataFrame, *, title: str) -> DescribedFigure:
@@ -378,8 +398,8 @@ def plot_views_needed(table: pd.DataFrame, *, title: str) -> DescribedFigure:
         raise ValueError("Expected a living head with each number of views: leave out the others.")
     measures = {
         "gap": "gap",
-        "val_loss": f"valid loss ({LOSS})",
-        "val_binary_accuracy": f"valid accuracy ({ACCURACY})",
+        "val_loss": "valid loss",
+        "val_binary_accuracy": "valid accuracy",
     }
     lines = {measure: _average(living, "views", measure) for measure in measures}
     fig = DescribedFigure(
@@ -423,7 +443,7 @@ def _describe_views(last: pd.DataFrame, lines: Mapping[str, _Line], title: str) 
                 ("valid accuracy", "val_binary_accuracy"),
             )
         )
-        parts.append(f"{views} views: {measured}; {_count_dead(died)}.")
+        parts.append(f"{views} view{'s' if views > 1 else ''}: {measured}; {_count_dead(died)}.")
     return " ".join(parts)
 
 

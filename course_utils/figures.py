@@ -428,12 +428,13 @@ def _describe_confusion(matrix: np.ndarray, class_names: Sequence[str], title: s
     end = "" if title.endswith(("?", ".", "!")) else "."
     right, total = int(np.trace(matrix)), int(matrix.sum())
     wrong = [
-        (int(number), f"{class_names[row]} taken for {class_names[column]} {int(number)} times")
+        (int(number), f"{class_names[row]} taken for {class_names[column]}: {int(number)}")
         for (row, column), number in np.ndenumerate(matrix)
         if row != column and number
     ]
     wrong.sort(key=lambda mistake: -mistake[0])
     mistakes = "; ".join(words for _, words in wrong[:MISTAKES_NAMED]) or "none"
     return (
-        f"{title}{end} {right:,} of {total:,} pictures right. Most frequent mistakes: {mistakes}."
+        f"{title}{end} {right:,} of {total:,} pictures right. Most frequent mistakes by count: "
+        f"{mistakes}."
     )

@@ -72,9 +72,9 @@ def find_worth(
             "worth": found[0],
             "low": low,
             "high": high,
-            "says": f"{photos:,} photos with {policy} are as good as "
-            f"{_write(found[0], counts)} with {baseline} ({confidence:.0%} interval: "
-            f"{_write(low, counts)} to {_write(high, counts)})",
+            "says": f"{photos:,} photos with {policy} do as well as {_write(found[0], counts)} "
+            f"with {baseline}; {confidence:.0%} interval: {_write(low, counts)} to "
+            f"{_write(high, counts)}.",
         }
     return pd.DataFrame(rows).T.rename_axis("train_photos").infer_objects()
 
@@ -108,7 +108,7 @@ def _find_count(counts: np.ndarray, losses: np.ndarray, wanted: np.ndarray) -> n
     draw = np.arange(len(wanted))
     above, below = falling[draw, after - 1], falling[draw, after]
     with np.errstate(invalid="ignore", divide="ignore"):
-        share = (above - wanted) / (above - below)
+        share = np.clip((above - wanted) / (above - below), 0, 1)
     logarithms = np.log(counts)
     found = np.exp(logarithms[after - 1] + share * (logarithms[after] - logarithms[after - 1]))
     found[falling[:, 0] == wanted] = counts[0]
@@ -120,9 +120,9 @@ def _find_count(counts: np.ndarray, losses: np.ndarray, wanted: np.ndarray) -> n
 
 def _write(worth: float, counts: np.ndarray) -> str:
     if np.isinf(worth):
-        return f"more than the largest measured, {counts[-1]:,},"
+        return f"more than {counts[-1]:,} (the largest measured)"
     if worth == 0:
-        return f"less than the smallest measured, {counts[0]:,},"
+        return f"less than {counts[0]:,} (the smallest measured)"
     return f"{float(f'{worth:.2g}'):,.0f}"
 
 

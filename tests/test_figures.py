@@ -121,3 +121,167 @@ def test_differences_show_both_intervals_and_say_them():
     assert any(np.array_equal(line, (0.01, 0.03)) for line in lines)
     assert any(np.array_equal(line, (-0.01, 0.05)) for line in lines)
     assert figure.to_png().startswith(b"\x89PNG")
+
+
+# Figures of what was measured on several policies
+
+
+def make_sensitivity(policies=("none", "flip"), *, seeds=4):
+    """Made-up sensitivity: accuracy falls by 0.01 a degree for the first, half for others."""
+    rows = []
+    for place, policy in enumerate(policies):
+        for name, unit, strengths in (
+            ("rotation", "degrees", (-20.0, 0.0, 20.0)),
+            ("contrast", "percent", (-0.5, 0.0, 0.25)),
+            ("flip", "choice", (0.0, 1.0)),
+        ):
+            for strength in strengths:
+                for seed in range(seeds):
+                    dead = place == 1 and seed == 3
+                    fall = abs(strength) / 100 / (1 + place) + 0.01 * seed
+                    shares = (0.5, 1.0) if dead else (0.9 - fall, 1 - 2 * fall)
+                    rows.append([policy, name, unit, strength, seed, *shares, dead])
+    names = ["policy", "transformation", "unit", "strength", "seed", "accuracy", "unchanged"]
+    return pd.DataFrame(rows, columns=[*names, "dead_head"])
+
+
+def test_sensitivity_shows_means_of_living_heads_in_the_units_of_the_sliders():
+    figure = comparison_figures.plot_sensitivity(make_sensitivity(), title="Taught?")
+    assert len(figure.axes) == 6
+    rotation, contrast, _ = figure.axes[:3]
+    lines = [line for line in rotation.lines if len(line.get_xdata()) == 3]
+    assert [list(line.get_xdata()) for line in lines] == [[-20, 0, 20]] * 2
+    # Seeds 0 to 3 of the first, 0 to 2 of the second, whose fourth head is dead.
+    np.testing.assert_allclose(lines[0].get_ydata(), [0.9 - 0.2 - 0.015, 0.885, 0.685])
+    np.testing.assert_allclose(lines[1].get_ydata(), [0.9 - 0.1 - 0.01, 0.89, 0.79])
+    assert lines[0].get_linestyle() != lines[1].get_linestyle()
+    assert lines[0].get_marker() != lines[1].get_marker()
+    assert list(contrast.lines[1].get_xdata()) == [-50, 0, 25]
+    flip = figure.axes[5]
+    assert [text.get_text() for text in flip.get_xticklabels()] == ["as it is", "mirrored"]
+    axes = [ax.get_xlabel() for ax in figure.axes[3:]]
+    assert axes == ["rotation (degrees)", "contrast (percent)", "flip"]
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.texts] == ["none", "flip (1 of 4 heads dead)"]
+    said = figure.alt_text
+    assert "rotation (degrees), none: at -20 0.69 right and 0.57 unchanged; at 0 0.89 right" in said
+    assert "flip, none: as it is 0.88 right" in said
+    assert "contrast (percent), flip (1 of 4 heads dead): at -50 0.89 right" in said
+    assert figure.to_png().startswith(PNG)
+
+
+def test_bands_are_students_interval_over_living_heads():
+    ax = comparison_figures.plot_sensitivity(make_sensitivity(), title="Taught?").axes[0]
+    outline = ax.collections[1].get_paths()[0].vertices
+    at_zero = sorted(set(np.round(outline[outline[:, 0] == 0][:, 1], 9)))
+    # Three seeds 0.01 apart: 4.3027 standard errors of 0.01 / √3.
+    reach = 4.302653 * 0.01 / np.sqrt(3)
+    np.testing.assert_allclose(at_zero, [0.89 - reach, 0.89 + reach], rtol=1e-6)
+
+
+def test_a_single_seed_is_a_line_without_a_band():
+    table = make_sensitivity(("none",), seeds=1)
+    figure = comparison_figures.plot_sensitivity(table, title="One seed")
+    assert figure.to_png().startswith(PNG) and "nan" not in figure.alt_text
+
+
+def test_more_policies_than_can_be_told_apart_or_dead_ones_are_refused():
+    with pytest.raises(ValueError, match="one to 6 policies, .* received 7: a, b"):
+        comparison_figures.plot_sensitivity(make_sensitivity("abcdefg"), title="Many")
+    dead = make_sensitivity(("none",)).assign(dead_head=True)
+    with pytest.raises(ValueError, match="a living head of 'none', received none"):
+        comparison_figures.plot_sensitivity(dead, title="Dead")
+
+
+def test_photo_worth_draws_a_line_a_policy_over_a_logarithmic_axis():
+    rows = [
+        [policy, photos, seed, 1 / photos**0.25 + 0.01 * seed, 0.8 + 0.01 * seed, seed == 2]
+        for policy in ("none", "flip")
+        for photos in (100, 1000, 5000)
+        for seed in range(3)
+    ]
+    names = ["policy", "train_photos", "seed", "sealed_loss", "sealed_binary_accuracy", "dead_head"]
+    figure = comparison_figures.plot_photo_worth(pd.DataFrame(rows, columns=names), title="Worth")
+    loss, accuracy = figure.axes
+    assert loss.get_xscale() == "log"
+    assert [text.get_text() for text in loss.get_xticklabels()] == ["100", "1,000", "5,000"]
+    np.testing.assert_allclose(loss.lines[0].get_ydata()[0], 100**-0.25 + 0.005)
+    np.testing.assert_allclose(accuracy.lines[1].get_ydata(), [0.805] * 3)
+    assert "none (3 of 9 heads dead): with 100 train photos loss 0.32" in figure.alt_text
+    assert figure.to_png().startswith(PNG)
+
+
+def make_views(numbers=(1, 4, 30), *, seeds=3):
+    rows = [
+        [
+            "flip",
+            views,
+            seed,
+            epoch,
+            0.3 / views + 0.01 * seed,
+            0.4 + 0.01 * seed / epoch,
+            0.8,
+            False,
+        ]
+        for views in numbers
+        for seed in range(seeds)
+        for epoch in (2, 1)
+    ]
+    names = ["policy", "views", "seed", "epoch", "gap", "val_loss", "val_binary_accuracy"]
+    return pd.DataFrame(rows, columns=[*names, "dead_head"])
+
+
+def test_views_needed_shows_the_end_of_training_and_the_band_of_the_most_views():
+    figure = comparison_figures.plot_views_needed(make_views(), title="How many?")
+    gap, loss, accuracy = figure.axes
+    line = gap.lines[0]
+    assert list(line.get_xdata()) == [1, 4, 30]
+    np.testing.assert_allclose(line.get_ydata(), [0.31, 0.085, 0.02])
+    np.testing.assert_allclose(loss.lines[0].get_ydata(), [0.405] * 3)  # of epoch 2, not 1
+    reach = 4.302653 * 0.005 / np.sqrt(3)
+    (band,) = [patch for patch in loss.patches if patch.get_label().startswith("interval at 30")]
+    low, high = band.get_y(), band.get_y() + band.get_height()
+    np.testing.assert_allclose([low, high], [0.405 - reach, 0.405 + reach], rtol=1e-6)
+    assert "flip, after 2 epochs" in figure.alt_text
+    assert "4 views: gap 0.085 (0.060 to 0.110), valid loss 0.405" in figure.alt_text
+    assert "0 of 3 heads dead" in figure.alt_text
+    assert figure.to_png().startswith(PNG)
+
+
+def test_views_needed_takes_one_policy_and_several_numbers_with_living_heads():
+    with pytest.raises(ValueError, match="received flip with 4"):
+        comparison_figures.plot_views_needed(make_views((4,)), title="One")
+    both = pd.concat([make_views(), make_views().assign(policy="none")])
+    with pytest.raises(ValueError, match="received flip, none with 1, 4, 30"):
+        comparison_figures.plot_views_needed(both, title="Two")
+    table = make_views()
+    with pytest.raises(ValueError, match="a living head with each number of views"):
+        comparison_figures.plot_views_needed(
+            table.assign(dead_head=table["views"] == 4), title="Dead"
+        )
+
+
+def test_confusion_writes_every_count_and_names_the_frequent_mistakes():
+    matrix = np.diag(np.full(10, 40))
+    matrix[6, 9], matrix[9, 6], matrix[1, 7] = 5, 7, 1
+    figure = figures.plot_confusion(matrix, [str(digit) for digit in range(10)], title="Digits")
+    ax = figure.axes[0]
+    written = np.array([int(text.get_text()) for text in ax.texts]).reshape(10, 10)
+    np.testing.assert_array_equal(written, matrix)
+    assert ax.get_ylabel() == "true" and ax.get_xlabel() == "predicted"
+    assert "400 of 413 pictures right" in figure.alt_text
+    assert (
+        "mistakes by count: 9 taken for 6: 7; 6 taken for 9: 5; 1 taken for 7: 1."
+        in figure.alt_text
+    )
+    assert figure.to_png().startswith(PNG)
+    perfect = figures.plot_confusion(np.eye(2, dtype=int), ("Car", "Truck"), title="Perfect")
+    assert perfect.alt_text.endswith("Most frequent mistakes by count: none.")
+
+
+@pytest.mark.parametrize(
+    "matrix", [np.ones((2, 3)), np.eye(3), [[0.5, 1], [0, 1]], [[-1, 0], [0, 1]]]
+)
+def test_a_confusion_that_is_none_is_refused(matrix):
+    with pytest.raises(ValueError, match="Expected counts, 2 × 2 for the classes Car, Truck"):
+        figures.plot_confusion(matrix, ("Car", "Truck"), title="None")

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from course_utils import groups
-from course_utils.features import FeatureStore
 from course_utils.comparison_figures import plot_groups
+from course_utils.features import FeatureStore
 from course_utils.figures import plot_classes
 from course_utils.groups import measure_groups
 from course_utils.model import build_classifier
