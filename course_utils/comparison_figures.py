@@ -185,8 +185,10 @@ def _draw_points(ax: Axes, lines: Mapping[str, _Line], labels: Mapping[str, str]
     for number, (policy, line) in enumerate(lines.items()):
         aside = 0.1 * (number - (len(lines) - 1) / 2)
         ends = (line.mean - line.low, line.high - line.mean)
-        look = {"color": COLOURS[number], "linestyle": "", "marker": MARKERS[number], "capsize": 2}
-        ax.errorbar(line.places + aside, line.mean, ends, label=labels[policy], **look)
+        look = {"color": COLOURS[number], "linestyle": "", "marker": MARKERS[number], "capsize": 3}
+        ax.errorbar(
+            line.places + aside, line.mean, ends, markersize=4, label=labels[policy], **look
+        )
 
 
 def _tidy_axes(ax: Axes) -> None:
@@ -244,14 +246,17 @@ def plot_sensitivity(table: pd.DataFrame, *, title: str) -> DescribedFigure:
     living = _split_policies(table)
     labels = _label_policies(table.drop_duplicates(["policy", "seed"]))
     units = table.drop_duplicates("transformation").set_index("transformation")["unit"]
+    widths = [0.6 if unit == CHOICE else 1 for unit in units]
     rows = {"accuracy": ACCURACY, "unchanged": "share of predictions unchanged"}
     fig = DescribedFigure(
         title=title,
         alt_text=_describe_sensitivity(living, labels, units, title),
-        figsize=(max(5.6, 1.2 + 2.8 * len(units)), 6.2),
+        figsize=(max(5.6, 1.2 + 2.8 * sum(widths)), 6.2),
     )
     fig.suptitle(title, fontsize=11)
-    axes = fig.subplots(len(rows), len(units), sharex="col", sharey="row", squeeze=False)
+    axes = fig.subplots(
+        *(len(rows), len(units)), sharex="col", sharey="row", squeeze=False, width_ratios=widths
+    )
     for row, (measure, label) in zip(axes, rows.items(), strict=True):
         row[0].set_ylabel(label)
         for ax, (name, unit) in zip(row, units.items(), strict=True):
