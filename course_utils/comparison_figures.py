@@ -2,19 +2,24 @@
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from scipy import stats
 
 from course_utils.figures import COLOURS, DescribedFigure
+from course_utils.seed_lines import (
+    Line,
+    add_legend_below,
+    average_seeds,
+    count_dead,
+    draw_lines,
+    draw_points,
+    label_policies,
+    split_policies,
+    tidy_axes,
+)
 
-# One look a policy, told apart without colour as well.
-LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)))
-MARKERS = "os^Dv*"
-CONFIDENCE = 0.95
 # What the second of two points is called, where a transformation is done or not.
 DONE = {"flip": "mirrored", "grayscale": "gray"}
 CHOICE = "choice"  # the unit of what is done or not
@@ -128,102 +133,6 @@ def _describe_differences(differences, baseline: str, measure: str, title: str) 
     return " ".join(parts)
 
 
-class _Line(NamedTuple):
-    """What one policy's living heads gave at each place of an axis, means and intervals' ends."""
-
-    places: np.ndarray
-    mean: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-
-
-def _average(runs: pd.DataFrame, place: str, measure: str) -> _Line:
-    """Returns the mean over seeds at each place, with its Student-t interval.
-
-    A single seed has no interval: its ends are NaN, which Matplotlib leaves out.
-    """
-    by_place = runs.groupby(place)[measure]
-    mean, count = by_place.mean(), by_place.count()
-    reach = by_place.sem() * stats.t.ppf(0.5 + CONFIDENCE / 2, count - 1)
-    return _Line(*(column.to_numpy() for column in (mean.index, mean, mean - reach, mean + reach)))
-
-
-def _split_policies(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Returns the rows of each policy's living heads, policies named in the table's order.
-
-    Raises:
-        ValueError: If there is no policy, more than can be told apart, or none of one's heads
-            lives.
-    """
-    policies = list(dict.fromkeys(table["policy"]))
-    if not 1 <= len(policies) <= len(COLOURS):
-        raise ValueError(
-            f"Expected one to {len(COLOURS)} policies, which can be told apart, received "
-            f"{len(policies)}: {', '.join(policies)}. Take those out that you compare."
-        )
-    living = {
-        policy: table[(table["policy"] == policy) & ~table["dead_head"]] for policy in policies
-    }
-    for policy, runs in living.items():
-        if runs.empty:
-            raise ValueError(f"Expected a living head of {policy!r}, received none: leave it out.")
-    return living
-
-
-def _draw_lines(ax: Axes, lines: Mapping[str, _Line], labels: Mapping[str, str]) -> None:
-    """Draws a line with markers and a band for each policy."""
-    for number, (policy, line) in enumerate(lines.items()):
-        look = {"color": COLOURS[number], "linestyle": LINES[number], "marker": MARKERS[number]}
-        ax.plot(line.places, line.mean, markersize=4, label=labels[policy], **look)
-        ax.fill_between(
-            line.places, line.low, line.high, color=COLOURS[number], alpha=0.18, linewidth=0
-        )
-
-
-def _draw_points(ax: Axes, lines: Mapping[str, _Line], labels: Mapping[str, str]) -> None:
-    """Draws a marker with its interval for each policy, side by side: nothing lies between."""
-    for number, (policy, line) in enumerate(lines.items()):
-        aside = 0.1 * (number - (len(lines) - 1) / 2)
-        ends = (line.mean - line.low, line.high - line.mean)
-        look = {"color": COLOURS[number], "linestyle": "", "marker": MARKERS[number], "capsize": 3}
-        ax.errorbar(
-            line.places + aside, line.mean, ends, markersize=4, label=labels[policy], **look
-        )
-
-
-def _tidy_axes(ax: Axes) -> None:
-    ax.grid(alpha=0.3)
-    ax.spines[["top", "right"]].set_visible(False)
-
-
-def _add_legend_below(fig: DescribedFigure, ax: Axes, what: str) -> None:
-    fig.legend(
-        *ax.get_legend_handles_labels(),
-        title=f"{what} over seeds whose head lives",
-        title_fontsize=9,
-        loc="outside lower center",
-        ncols=3,
-        frameon=False,
-        fontsize=9,
-    )
-
-
-def _label_policies(runs: pd.DataFrame) -> dict[str, str]:
-    """Returns each policy's name, with the number of its dead heads where there are any.
-
-    Args:
-        runs: One row a run.
-    """
-    return {
-        policy: f"{policy} ({_count_dead(died)})" if died.any() else policy
-        for policy, died in runs.groupby("policy", sort=False)["dead_head"]
-    }
-
-
-def _count_dead(died: pd.Series) -> str:
-    return f"{died.sum()} of {len(died)} heads dead"
-
-
 def _end(title: str) -> str:
     return title if title.endswith(("?", ".", "!")) else f"{title}."
 
@@ -243,8 +152,8 @@ def plot_sensitivity(table: pd.DataFrame, *, title: str) -> DescribedFigure:
     Raises:
         ValueError: If there are more policies than can be told apart, or no head of one lives.
     """
-    living = _split_policies(table)
-    labels = _label_policies(table.drop_duplicates(["policy", "seed"]))
+    living = split_policies(table)
+    labels = label_policies(table.drop_duplicates(["policy", "seed"]))
     units = table.drop_duplicates("transformation").set_index("transformation")["unit"]
     widths = [0.6 if unit == CHOICE else 1 for unit in units]
     rows = {"accuracy": ACCURACY, "unchanged": "share of predictions unchanged"}
@@ -260,26 +169,26 @@ def plot_sensitivity(table: pd.DataFrame, *, title: str) -> DescribedFigure:
     for row, (measure, label) in zip(axes, rows.items(), strict=True):
         row[0].set_ylabel(label)
         for ax, (name, unit) in zip(row, units.items(), strict=True):
-            draw = _draw_points if unit == CHOICE else _draw_lines
+            draw = draw_points if unit == CHOICE else draw_lines
             if unit != CHOICE:
                 ax.axvline(0, color="0.5", linestyle=":", linewidth=1)
             draw(ax, _average_strengths(living, name, unit, measure), labels)
-            _tidy_axes(ax)
+            tidy_axes(ax)
     for ax, (name, unit) in zip(axes[-1], units.items(), strict=True):
         ax.set_xlabel(_name_axis(name, unit))
         if unit == CHOICE:
             ax.set_xlim(-0.4, 1.4)
             ax.set_xticks((0, 1), [_name_strength(name, unit, strength) for strength in (0, 1)])
             ax.tick_params(bottom=False)
-    _add_legend_below(fig, axes[0, 0], "mean and 95 % interval")
+    add_legend_below(fig, axes[0, 0])
     return fig
 
 
-def _average_strengths(living, name: str, unit: str, measure: str) -> dict[str, _Line]:
+def _average_strengths(living, name: str, unit: str, measure: str) -> dict[str, Line]:
     """Returns each policy's line for one transformation, strengths in the unit shown."""
     lines = {}
     for policy, runs in living.items():
-        line = _average(runs[runs["transformation"] == name], "strength", measure)
+        line = average_seeds(runs[runs["transformation"] == name], "strength", measure)
         lines[policy] = line._replace(places=line.places * (100 if unit == "percent" else 1))
     return lines
 
@@ -329,11 +238,11 @@ def plot_photo_worth(table: pd.DataFrame, *, title: str) -> DescribedFigure:
     Raises:
         ValueError: If there are more policies than can be told apart, or no head of one lives.
     """
-    living = _split_policies(table)
+    living = split_policies(table)
     measures = {"sealed_loss": LOSS, "sealed_binary_accuracy": ACCURACY}
     lines = {
         measure: {
-            policy: _average(runs, "train_photos", measure) for policy, runs in living.items()
+            policy: average_seeds(runs, "train_photos", measure) for policy, runs in living.items()
         }
         for measure in measures
     }
@@ -344,12 +253,12 @@ def plot_photo_worth(table: pd.DataFrame, *, title: str) -> DescribedFigure:
     )
     fig.suptitle(title, fontsize=11)
     for ax, (measure, label) in zip(fig.subplots(1, 2), measures.items(), strict=True):
-        _draw_lines(ax, lines[measure], _label_policies(table))
-        _tidy_axes(ax)
+        draw_lines(ax, lines[measure], label_policies(table))
+        tidy_axes(ax)
         _scale_counts(ax, table["train_photos"])
         ax.set_xlabel("train photos")
         ax.set_title(f"{label}, sealed valid photos", fontsize=10)
-    _add_legend_below(fig, ax, "mean and 95 % interval")
+    add_legend_below(fig, ax)
     return fig
 
 
@@ -363,7 +272,7 @@ def _describe_photo_worth(table: pd.DataFrame, lines, title: str) -> str:
             for place, count in enumerate(loss.places)
         )
         died = table.loc[table["policy"] == policy, "dead_head"]
-        parts.append(f"{policy} ({_count_dead(died)}): {points}.")
+        parts.append(f"{policy} ({count_dead(died)}): {points}.")
     return " ".join(parts)
 
 
@@ -408,7 +317,7 @@ def plot_views_needed(table: pd.DataFrame, *, title: str) -> DescribedFigure:
         "val_loss": "valid loss",
         "val_binary_accuracy": "valid accuracy",
     }
-    lines = {measure: _average(living, "views", measure) for measure in measures}
+    lines = {measure: average_seeds(living, "views", measure) for measure in measures}
     fig = DescribedFigure(
         title=title, alt_text=_describe_views(last, lines, title), figsize=(9.6, 3.9)
     )
@@ -425,17 +334,17 @@ def plot_views_needed(table: pd.DataFrame, *, title: str) -> DescribedFigure:
             color=COLOURS[0],
             marker="o",
             capsize=3,
-            label=f"with each number ({_count_dead(last['dead_head'])})",
+            label=f"with each number ({count_dead(last['dead_head'])})",
         )
-        _tidy_axes(ax)
+        tidy_axes(ax)
         _scale_counts(ax, last["views"])
         ax.set_xlabel("stored views of a train photo")
         ax.set_title(label, fontsize=10)
-    _add_legend_below(fig, ax, "mean and 95 % interval")
+    add_legend_below(fig, ax)
     return fig
 
 
-def _describe_views(last: pd.DataFrame, lines: Mapping[str, _Line], title: str) -> str:
+def _describe_views(last: pd.DataFrame, lines: Mapping[str, Line], title: str) -> str:
     parts = [
         f"{_end(title)} After {last['epoch'].max()} epochs: means over living heads with 95 % "
         "intervals over seeds."
@@ -450,11 +359,11 @@ def _describe_views(last: pd.DataFrame, lines: Mapping[str, _Line], title: str) 
                 ("valid accuracy", "val_binary_accuracy"),
             )
         )
-        parts.append(f"{views} view{'s' if views > 1 else ''}: {measured}; {_count_dead(died)}.")
+        parts.append(f"{views} view{'s' if views > 1 else ''}: {measured}; {count_dead(died)}.")
     return " ".join(parts)
 
 
-def _write(line: _Line, place: int) -> str:
+def _write(line: Line, place: int) -> str:
     if np.isnan(line.low[place]):
         return f"{line.mean[place]:.3f}"
     return f"{line.mean[place]:.3f} ({line.low[place]:.3f} to {line.high[place]:.3f})"
