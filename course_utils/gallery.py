@@ -13,7 +13,15 @@ import pandas as pd
 from course_utils import comparison_figures, figures, runtime, vehicles
 from course_utils.data import Splits, build_splits
 from course_utils.figures import DescribedFigure
-from course_utils.results import GROUPS, HISTORIES, PHOTO_COUNTS, choose_runs
+from course_utils.results import (
+    GROUPS,
+    HISTORIES,
+    PHOTO_COUNTS,
+    PHOTO_WORTH,
+    SENSITIVITY,
+    VIEWS,
+    choose_runs,
+)
 from course_utils.vehicles import ByClass
 
 runtime.import_tensorflow()
@@ -225,3 +233,57 @@ def background_bias(groups: pd.DataFrame) -> DescribedFigure:
 @figure("03", source=GROUPS)
 def left_or_right(groups: pd.DataFrame) -> DescribedFigure:
     return _plot_question(groups, "left or right", title="Does it face left or right?")
+
+
+# --- 04 and 05 ---------------------------------------------------------------------------
+
+# What the figures show of all the policies published: lines of one look each, not too many.
+SHOWN_POLICIES = ("none", "flip + contrast", "geometry", "everything")
+
+
+def _choose_policies(table: pd.DataFrame, policies: tuple[str, ...]) -> pd.DataFrame:
+    """Returns the rows of these policies, in this order."""
+    return pd.concat([table[table["policy"] == policy] for policy in policies], ignore_index=True)
+
+
+@figure("04", source=HISTORIES)
+def curves_of_policies(histories: pd.DataFrame) -> DescribedFigure:
+    policies = {policy: choose_runs(histories, policy) for policy in SHOWN_POLICIES}
+    return figures.plot_seed_bands(policies, title="Learning curves of four policies")
+
+
+@figure("04", source=SENSITIVITY)
+def dose_response(table: pd.DataFrame) -> DescribedFigure:
+    chosen = _choose_policies(table, SHOWN_POLICIES)
+    return comparison_figures.plot_sensitivity(chosen, title="What did augmentation teach?")
+
+
+@figure("04", source=PHOTO_WORTH)
+def photo_worth(table: pd.DataFrame) -> DescribedFigure:
+    chosen = _choose_policies(table, ("none", "flip", "flip + contrast"))
+    title = "One flip is worth how many photos?"
+    return comparison_figures.plot_photo_worth(chosen, title=title)
+
+
+def _plot_differences(differences: pd.DataFrame, measure: str) -> DescribedFigure:
+    title = f"Difference in {measure} from no augmentation"
+    return comparison_figures.plot_differences(
+        differences, baseline="none", measure=measure, title=title
+    )
+
+
+@figure("05", source="differences-accuracy.csv")
+def differences_in_accuracy(differences: pd.DataFrame) -> DescribedFigure:
+    return _plot_differences(differences, "accuracy on sealed photos")
+
+
+@figure("05", source="differences-loss.csv")
+def differences_in_loss(differences: pd.DataFrame) -> DescribedFigure:
+    return _plot_differences(differences, "loss on sealed photos")
+
+
+@figure("05", source=VIEWS)
+def views_needed(histories: pd.DataFrame) -> DescribedFigure:
+    # Each number of views is a policy there; the baseline trained again is left out.
+    runs = histories[~histories["policy"].str.endswith(" again")]
+    return comparison_figures.plot_views_needed(runs, title="How many stored views are enough?")
