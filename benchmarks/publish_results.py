@@ -4,8 +4,8 @@
 
 All photos, the lesson's head, 20 starts, 30 epochs. Each policy's features are computed once (for
 every view of all train photos some minutes to an hour, by machine); a run that was broken off
-goes on where it stopped. What has been compared before stands in the cache. `--engine ncnn`
-halves the time on many CPUs (`pip install ncnn`) and says how far its features lie from Keras's.
+goes on where it stopped. What has been compared before stands in the cache. `--engine mnn`
+is three times as fast on many CPUs (`pip install mnn`) and says how far its features lie from Keras's.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from importlib.metadata import version
 
 import numpy as np
 import pandas as pd
-from ncnn_base import NcnnBase, check_features
+from mnn_base import MnnBase, check_features
 
 from course_utils import features, runtime, settings
 from course_utils.files import write_whole
@@ -79,12 +79,12 @@ class Study:
     Args:
         splits: The photos.
         base: The frozen VGG16.
-        fast: What computes features that are missing: the base itself, or ncnn's.
+        fast: What computes features that are missing: the base itself, or MNN's.
     """
 
     splits: Splits
     base: keras.Model
-    fast: keras.Model | NcnnBase
+    fast: keras.Model | MnnBase
 
     def compare(self, policies, *, views=VIEWS, splits: Splits | None = None) -> Comparison:
         """Returns the lesson's head under each policy, from the same starts."""
@@ -231,7 +231,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="+", choices=PARTS)
     parser.add_argument("--only", nargs="+", default=[], help="policies, or numbers of views")
-    parser.add_argument("--engine", default="keras", choices=("keras", "ncnn"))
+    parser.add_argument("--engine", default="keras", choices=("keras", "mnn"))
     chosen = parser.parse_args()
     runtime.set_seed()
     splits = load_car_or_truck(settings.load_settings("full"))
@@ -239,11 +239,11 @@ def main() -> None:
     photos = ", ".join(f"{split} {int(row.sum()):,}" for split, row in splits.counts.iterrows())
     NOTES.append(f"Kaggle's car-or-truck photos ({photos}), {SEEDS} starts, {EPOCHS} epochs.")
     fast = base
-    if chosen.engine == "ncnn":
-        fast = NcnnBase(base)
+    if chosen.engine == "mnn":
+        fast = MnnBase(base)
         apart = check_features(base, splits.valid.read(np.arange(64)))
         NOTES.append(
-            f"Features through ncnn {version('ncnn')}: {apart:.0e} of the largest from Keras's."
+            f"Features through MNN {version('mnn')}: {apart:.0e} of the largest from Keras's."
         )
     for part in chosen.parts:
         PARTS[part](Study(splits, base, fast), chosen.only)

@@ -1,4 +1,4 @@
-"""Features through ncnn, with which results are published, are Keras's features."""
+"""Features through MNN, with which results are published, are Keras's features."""
 
 import importlib.util
 import sys
@@ -11,18 +11,18 @@ import pytest
 from course_utils.data import Photos
 from course_utils.features import FeatureStore, clean_view, prepare_features
 
-pytest.importorskip("ncnn", reason="needs ncnn: pip install -r tests/requirements.txt")
+pytest.importorskip("MNN", reason="needs mnn: pip install -r tests/requirements.txt")
 
 
 @pytest.fixture(scope="module")
-def ncnn_base():
-    path = Path(__file__).parents[1] / "benchmarks" / "ncnn_base.py"
-    specification = importlib.util.spec_from_file_location("ncnn_base", path)
+def mnn_base():
+    path = Path(__file__).parents[1] / "benchmarks" / "mnn_base.py"
+    specification = importlib.util.spec_from_file_location("mnn_base", path)
     module = importlib.util.module_from_spec(specification)
-    sys.modules["ncnn_base"] = module
+    sys.modules["mnn_base"] = module
     specification.loader.exec_module(module)
     yield module
-    del sys.modules["ncnn_base"]
+    del sys.modules["mnn_base"]
 
 
 @pytest.fixture(scope="module")
@@ -42,31 +42,31 @@ def vgg16():
 IMAGES = np.random.default_rng(4).random((3, 64, 32, 3), dtype="float32")
 
 
-def test_features_are_those_of_keras(ncnn_base, vgg16):
-    assert ncnn_base.check_features(vgg16, IMAGES) < 1e-4
+def test_features_are_those_of_keras(mnn_base, vgg16):
+    assert mnn_base.check_features(vgg16, IMAGES) < 1e-4
 
 
-def test_other_features_are_refused(ncnn_base, vgg16, monkeypatch):
-    computed = ncnn_base.NcnnBase(vgg16).compute(IMAGES)
+def test_other_features_are_refused(mnn_base, vgg16, monkeypatch):
+    computed = mnn_base.MnnBase(vgg16).compute(IMAGES)
     spoiled = computed * np.float32(1.01)
-    monkeypatch.setattr(ncnn_base.NcnnBase, "compute", lambda self, images: spoiled)
+    monkeypatch.setattr(mnn_base.MnnBase, "compute", lambda self, images: spoiled)
     with pytest.raises(ValueError, match="differ by 1.0e-02"):
-        ncnn_base.check_features(vgg16, IMAGES)
+        mnn_base.check_features(vgg16, IMAGES)
 
 
-def test_layers_that_it_does_not_know_are_refused(ncnn_base):
+def test_layers_that_it_does_not_know_are_refused(mnn_base):
     network = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2DTranspose(4, 3)])
     with pytest.raises(ValueError, match="convolutions and pooling, received"):
-        ncnn_base.NcnnBase(network)
+        mnn_base.MnnBase(network)
 
 
-def test_stored_under_the_name_of_the_base_itself(ncnn_base, vgg16):
+def test_stored_under_the_name_of_the_base_itself(mnn_base, vgg16):
     pixels = (255 * IMAGES).astype("uint8")
     keys = np.arange(3, dtype="uint64")
     photos = Photos(pixels, np.zeros((3, 1), "float32"), keys, ["a", "b", "c"])
     view = clean_view(())
     options = {"precision": "float32", "seed": 1, "progress": False}
-    prepare_features((), ncnn_base.NcnnBase(vgg16), [(photos, [view])], **options)
+    prepare_features((), mnn_base.MnnBase(vgg16), [(photos, [view])], **options)
     store = FeatureStore((), vgg16, precision="float32", seed=1)
     assert store.count_missing(photos, view) == 0
     stored = store.open(photos, view).read(range(3))
