@@ -130,7 +130,7 @@ def publish_preprocessing(study: Study, names) -> None:
 
 
 def publish_photo_counts(study: Study, names) -> None:
-    """Fewer train photos, each used so often that the steps are as many (of 4,000 a fifth fewer)."""
+    """Fewer train photos, used so often that the steps are as many (with 4,000 a fifth fewer)."""
     policies = {name: POLICIES[name] for name in names or ("none", "flip", "flip + contrast")}
     every = study.splits.train.count
     tables = []
