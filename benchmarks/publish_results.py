@@ -14,6 +14,7 @@ import datetime
 import sys
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -219,7 +220,7 @@ def write_comparison(found: Comparison, prefix: str, views) -> None:
 def write_table(table: pd.DataFrame, name: str) -> None:
     """Writes a table to data/results/, whole or not at all, and says above it how it was made."""
     about = [
-        f"Made by: python benchmarks/publish_results.py {' '.join(sys.argv[1:])}",
+        f"Made by: python benchmarks/{Path(sys.argv[0]).name} {' '.join(sys.argv[1:])}",
         f"On {datetime.date.today().isoformat()}, {runtime.processor()}, {runtime.device()}, "
         + ", ".join(f"{package} {version(package)}" for package in PACKAGES),
         *NOTES,
@@ -234,6 +235,24 @@ def write_table(table: pd.DataFrame, name: str) -> None:
 NOTES: list[str] = []  # what was measured, for every file
 
 
+def load_study(engine: str) -> Study:
+    """Returns the photos and the base, and notes for every table what they are.
+
+    Args:
+        engine: `"keras"` or `"mnn"`.
+    """
+    runtime.set_seed()
+    splits = load_car_or_truck(settings.load_settings("full"))
+    base = load_vgg16_base()
+    photos = ", ".join(f"{split} {int(row.sum()):,}" for split, row in splits.counts.iterrows())
+    NOTES.append(f"Kaggle's car-or-truck photos ({photos}), {SEEDS} starts, {EPOCHS} epochs.")
+    if engine == "keras":
+        return Study(splits, base, base)
+    apart = check_features(base, splits.valid.read(np.arange(64)))
+    NOTES.append(f"Features through MNN {version('mnn')}: {apart:.0e} of the largest from Keras's.")
+    return Study(splits, base, MnnBase(base))
+
+
 def main() -> None:
     """Publishes the parts that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -241,20 +260,9 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=[], help="policies, or numbers of views")
     parser.add_argument("--engine", default="keras", choices=("keras", "mnn"))
     chosen = parser.parse_args()
-    runtime.set_seed()
-    splits = load_car_or_truck(settings.load_settings("full"))
-    base = load_vgg16_base()
-    photos = ", ".join(f"{split} {int(row.sum()):,}" for split, row in splits.counts.iterrows())
-    NOTES.append(f"Kaggle's car-or-truck photos ({photos}), {SEEDS} starts, {EPOCHS} epochs.")
-    fast = base
-    if chosen.engine == "mnn":
-        fast = MnnBase(base)
-        apart = check_features(base, splits.valid.read(np.arange(64)))
-        NOTES.append(
-            f"Features through MNN {version('mnn')}: {apart:.0e} of the largest from Keras's."
-        )
+    study = load_study(chosen.engine)
     for part in chosen.parts:
-        PARTS[part](Study(splits, base, fast), chosen.only)
+        PARTS[part](study, chosen.only)
 
 
 if __name__ == "__main__":
