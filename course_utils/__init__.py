@@ -28,6 +28,7 @@ _EXPORTS = {
     "plot_differences": "comparison_figures",
     "plot_epochs": "figures",
     "plot_groups": "comparison_figures",
+    "plot_pairs": "comparison_figures",
     "plot_photo_counts": "figures",
     "plot_photo_worth": "comparison_figures",
     "plot_photos": "figures",

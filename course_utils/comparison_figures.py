@@ -133,6 +133,67 @@ def _describe_differences(differences, baseline: str, measure: str, title: str) 
     return " ".join(parts)
 
 
+def plot_pairs(
+    pairs: pd.DataFrame, dead: pd.DataFrame, *, baseline: str, measure: str, title: str
+) -> DescribedFigure:
+    """Shows every single comparison of one run with one run: a dot a pair, a large mark the mean.
+
+    Args:
+        pairs: float, one row a seed, one column a policy: the policy's run minus the baseline's
+            from the same start.
+        dead: bool, of the same rows and columns: whether either head of the pair is dead, which
+            makes the dot a cross.
+        baseline: What the policies are compared with.
+        measure: What the differences are of, such as `"valid accuracy"`.
+        title: Of the figure.
+
+    Raises:
+        ValueError: If there is no pair, or `dead` has other rows or columns.
+    """
+    if pairs.empty or not (pairs.index.equals(dead.index) and pairs.columns.equals(dead.columns)):
+        raise ValueError(
+            f"Expected one or more pairs and whether a head of each is dead, received tables of "
+            f"shape {pairs.shape} and {dead.shape}. Make both from the same runs."
+        )
+    fig = DescribedFigure(
+        title=title,
+        alt_text=_describe_pairs(pairs, dead, baseline, measure, title),
+        figsize=(7.6, 1.6 + 0.9 * pairs.shape[1]),
+    )
+    ax = fig.add_subplot()
+    ax.axvline(0, color="0.5", linestyle=":")
+    for row, policy in enumerate(pairs):
+        # Pairs of equal difference stack up, away from the line that carries the mean; rounded,
+        # since equal shares of photos may differ in their last digit.
+        height = row - 0.16 - 0.08 * pairs.groupby(pairs[policy].round(6)).cumcount()
+        for died, marker, label in ((False, "o", "one pair of runs"), (True, "x", "a head dead")):
+            shown = dead[policy] == died
+            look = {"color": COLOURS[row % len(COLOURS)], "markersize": 5, "alpha": 0.7}
+            ax.plot(pairs.loc[shown, policy], height[shown], marker, **look, label=label)
+        ax.plot(pairs[policy].mean(), row, "D", color="black", markersize=7, label="mean of all")
+    ax.set_yticks(range(pairs.shape[1]), [textwrap.fill(name, 24) for name in pairs])
+    ax.set_ylim(pairs.shape[1] - 0.6, -0.9)
+    ax.set_xlabel(f"{measure}: one run minus one run of {baseline}")
+    ax.grid(axis="x", alpha=0.3)
+    ax.spines[["top", "right", "left"]].set_visible(False)
+    ax.tick_params(left=False)
+    ax.set_title(title, fontsize=11)
+    handles = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
+    fig.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3, frameon=False)
+    return fig
+
+
+def _describe_pairs(pairs, dead, baseline: str, measure: str, title: str) -> str:
+    parts = [f"{_end(title)} Single pairs of runs, {measure} minus that of {baseline}."]
+    for policy, values in pairs.items():
+        parts.append(
+            f"{policy}: {(values > 0).sum()} of {len(values)} above zero, {(values < 0).sum()} "
+            f"below, from {values.min():+.3f} to {values.max():+.3f}, mean {values.mean():+.3f}; "
+            f"{dead[policy].sum()} with a dead head."
+        )
+    return " ".join(parts)
+
+
 def _end(title: str) -> str:
     return title if title.endswith(("?", ".", "!")) else f"{title}."
 

@@ -123,6 +123,30 @@ def test_differences_show_both_intervals_and_say_them():
     assert figure.to_png().startswith(b"\x89PNG")
 
 
+def test_pairs_show_a_dot_a_pair_and_a_cross_where_a_head_is_dead():
+    pairs = pd.DataFrame({"flip": [0.02, 0.02, -0.01, 0.33], "none again": [-0.03, 0, 0.01, 0.02]})
+    dead = pd.DataFrame({"flip": [False, False, False, True], "none again": [False] * 4})
+    figure = comparison_figures.plot_pairs(
+        pairs, dead, baseline="none", measure="valid accuracy", title="One against one"
+    )
+    flip = "flip: 3 of 4 above zero, 1 below, from -0.010 to +0.330, mean +0.090; 1 with a dead"
+    assert flip in figure.alt_text
+    assert "none again: 2 of 4 above zero, 1 below" in figure.alt_text
+    dots, cross, mean = figure.axes[0].lines[1:4]
+    assert list(dots.get_xdata()) == [0.02, 0.02, -0.01] and list(cross.get_xdata()) == [0.33]
+    assert dots.get_ydata()[0] != dots.get_ydata()[1]  # equal pairs do not hide each other
+    assert cross.get_marker() == "x" and mean.get_xdata() == pairs["flip"].mean()
+    assert figure.to_png().startswith(PNG)
+
+
+def test_pairs_want_to_know_of_each_whether_a_head_is_dead():
+    pairs = pd.DataFrame({"flip": [0.02, 0.01]})
+    words = {"baseline": "none", "measure": "valid accuracy", "title": "Pairs"}
+    for table, dead in ((pairs, pairs[:1] > 1), (pairs, pd.DataFrame()), (pairs[:0], pairs[:0])):
+        with pytest.raises(ValueError, match="Expected one or more pairs"):
+            comparison_figures.plot_pairs(table, dead, **words)
+
+
 # Figures of what was measured on several policies
 
 
