@@ -32,6 +32,8 @@ _EXPORTS = {
     "plot_photo_counts": "figures",
     "plot_photo_worth": "comparison_figures",
     "plot_photos": "figures",
+    "plot_policies": "figures",
+    "plot_seed_bands": "figures",
     "plot_sensitivity": "comparison_figures",
     "plot_views": "figures",
     "plot_views_needed": "comparison_figures",

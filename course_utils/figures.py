@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -153,6 +154,48 @@ def plot_views(
     for place, view in enumerate(views):
         ax = right.add_subplot(side, side, place + 1)
         _draw_photo(ax, view, captions[place] if len(captions) else "")
+    return fig
+
+
+def plot_policies(
+    original: np.ndarray, views: Mapping[str, np.ndarray], *, title: str
+) -> DescribedFigure:
+    """Shows what each policy makes of one photo: a row a policy, its name before it.
+
+    Args:
+        original: float in [0, 1], shape (height, width, 3).
+        views: From a policy's name to its views, float in [0, 1], shape
+            (count, height, width, 3), the same count for all.
+        title: Of the figure.
+
+    Raises:
+        ValueError: If the policies have different numbers of views, or none.
+    """
+    counts = {name: len(images) for name, images in views.items()}
+    if len(set(counts.values())) != 1 or 0 in counts.values():
+        raise ValueError(
+            f"Expected the same number of views of each policy, received {counts}. Make as many "
+            "for each."
+        )
+    count = next(iter(counts.values()))
+    differing = "; ".join(
+        f"{name}: {sum(not np.array_equal(image, original) for image in images)}"
+        for name, images in views.items()
+    )
+    fig = DescribedFigure(
+        title=title,
+        alt_text=f"{title}. A row for each policy, {count} views of one photo in it; how many of "
+        f"these differ from the photo: {differing}.",
+        figsize=(1.6 + 0.95 * count, 0.4 + 0.98 * len(views)),
+    )
+    fig.suptitle(title, fontsize=11)
+    axes = fig.subplots(len(views), count, squeeze=False)
+    for row, (name, images) in zip(axes, views.items(), strict=True):
+        for ax, image in zip(row, images, strict=True):
+            _draw_photo(ax, image)
+        row[0].set_ylabel(
+            textwrap.fill(name, 16), rotation="horizontal", ha="right", va="center", fontsize=10
+        )
     return fig
 
 

@@ -285,6 +285,23 @@ def test_views_needed_takes_one_policy_and_several_numbers_with_living_heads():
         )
 
 
+def test_policies_stand_in_rows_and_the_text_counts_what_differs(images):
+    views = {"none": np.stack([images[0]] * 3), "flip": np.stack([images[0], *images[1:3]])}
+    figure = figures.plot_policies(images[0], views, title="Two policies")
+    shown = [ax.images[0].get_array() for ax in figure.axes]
+    np.testing.assert_array_equal(shown, [*views["none"], *views["flip"]])
+    assert [ax.get_ylabel() for ax in figure.axes] == ["none", "", "", "flip", "", ""]
+    assert "3 views of one photo" in figure.alt_text
+    assert "differ from the photo: none: 0; flip: 2." in figure.alt_text
+    assert figure.to_png().startswith(PNG)
+
+
+def test_policies_have_as_many_views_each(images):
+    for views in ({"none": images[:2], "flip": images[:3]}, {"none": images[:0]}, {}):
+        with pytest.raises(ValueError, match="the same number of views of each policy, received"):
+            figures.plot_policies(images[0], views, title="Uneven")
+
+
 def test_confusion_writes_every_count_and_names_the_frequent_mistakes():
     matrix = np.diag(np.full(10, 40))
     matrix[6, 9], matrix[9, 6], matrix[1, 7] = 5, 7, 1
