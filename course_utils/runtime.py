@@ -36,6 +36,8 @@ def import_tensorflow():
         import keras  # noqa: F401
         import tensorflow
 
+        # Its advice on tracing functions anew is for whoever wrote the loop, not for who reads it.
+        tensorflow.get_logger().setLevel("ERROR")
         for gpu in tensorflow.config.list_physical_devices("GPU"):
             # Refused where the program has used the GPU already: then it stays as it is.
             with suppress(RuntimeError):
