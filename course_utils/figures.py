@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib import rc_context
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
@@ -481,3 +482,98 @@ def _describe_confusion(matrix: np.ndarray, class_names: Sequence[str], title: s
         f"{title}{end} {right:,} of {total:,} pictures right. Most frequent mistakes by count: "
         f"{mistakes}."
     )
+
+
+def plot_places(
+    places: Mapping[str, Sequence[tuple[str, str, str]]], *, device: str, title: str
+) -> DescribedFigure:
+    """Draws who does what when in training, as blocks: one row a place for augmentation.
+
+    Args:
+        places: From a place's name to its steps: what happens, where (`"CPU"` or `"device"`), and
+            how often (`"every epoch"` or anything rarer). The place with the most steps has all.
+        device: What the device is on this machine: `"CPU"` or `"GPU"`.
+        title: Of the figure.
+    """
+    columns = [what for what, _, _ in max(places.values(), key=len)]
+    fig = DescribedFigure(
+        title=title,
+        alt_text=_describe_places(places, device, title),
+        figsize=(9.6, 0.9 + 0.95 * len(places)),
+    )
+    ax = fig.add_subplot()
+    for row, (name, steps) in enumerate(places.items()):
+        ax.text(-0.55, row, textwrap.fill(name, 20), ha="right", va="center", fontsize=9.5)
+        before = None
+        for what, where, when in steps:
+            column = columns.index(what)
+            ax.add_patch(Rectangle((column - 0.4, row - 0.36), 0.8, 0.72, **_block(where, when)))
+            ax.text(column, row, f"{what}\n{where}\n{when}", ha="center", va="center", fontsize=9)
+            if before is not None:
+                arrow = {"arrowstyle": "->", "color": "0.3", "shrinkA": 2, "shrinkB": 2}
+                ends = ((column - 0.4, row), (before + 0.4, row))
+                ax.annotate("", ends[0], xytext=ends[1], arrowprops=arrow)
+            before = column
+    ax.set_xlim(-1.75, len(columns) - 0.5)
+    ax.set_ylim(len(places) - 0.5, -0.5)
+    ax.axis("off")
+    ax.set_title(title, fontsize=11)
+    shown = {
+        "on the CPU": ("CPU", "every epoch"),
+        f"on the device (here: {device})": ("device", "every epoch"),
+        "dashed: computed once, then kept": ("", "once"),
+    }
+    blocks = [Rectangle((0, 0), 1, 1, **_block(*look)) for look in shown.values()]
+    fig.legend(blocks, shown, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    return fig
+
+
+def _block(where: str, when: str) -> dict:
+    """Returns a block's look: its colour says where, its outline how often."""
+    # Tints of the palette's light blue and orange: black letters read on them, also in grey.
+    colour = {"CPU": "#CBE6F8", "device": "#F5D08A"}.get(where, "white")
+    often = {"linestyle": "-", "edgecolor": "0.2"}
+    rare = {"linestyle": (0, (3, 2)), "edgecolor": "0.2"}
+    return {"facecolor": colour, "linewidth": 1.3, **(often if when == "every epoch" else rare)}
+
+
+def _describe_places(places: Mapping[str, Sequence[tuple]], device: str, title: str) -> str:
+    rows = [
+        f"{name}: " + ", then ".join(f"{what} ({where}, {when})" for what, where, when in steps)
+        for name, steps in places.items()
+    ]
+    return f"{title}. The device here is the {device}. {'; '.join(rows)}."
+
+
+def plot_draws(draws: Mapping[str, pd.DataFrame], *, title: str) -> DescribedFigure:
+    """Shows what each way has drawn: a histogram of contrast factors, and the share of flips.
+
+    Args:
+        draws: From a way's name to its draws, as `places.recover_draws` returns them: columns
+            `flipped` and `factor`, factors from 0.5 to 1.5.
+        title: Of the figure.
+    """
+    parts = [
+        f"{name}: {len(drawn)} draws, {drawn['flipped'].mean():.0%} mirrored, contrast factors "
+        f"from {drawn['factor'].min():.2f} to {drawn['factor'].max():.2f} with mean "
+        f"{drawn['factor'].mean():.2f}"
+        for name, drawn in draws.items()
+    ]
+    fig = DescribedFigure(
+        title=title,
+        alt_text=f"{title}. Histograms of contrast factors. {'; '.join(parts)}.",
+        figsize=(2.4 * len(draws), 3.0),
+    )
+    fig.suptitle(title, fontsize=11)
+    edges = np.linspace(0.5, 1.5, 11)
+    axes = fig.subplots(1, len(draws), sharey=True, squeeze=False)[0]
+    for ax, (name, drawn) in zip(axes, draws.items(), strict=True):
+        # A factor read off pixels may miss the outer edges by its rounding.
+        ax.hist(drawn["factor"].clip(0.5, 1.5), edges, color=COLOURS[5], edgecolor="0.2")
+        ax.axhline(len(drawn) / 10, color=COLOURS[1], linestyle="--")
+        ax.set_title(f"{name}\n{drawn['flipped'].mean():.0%} mirrored", fontsize=9)
+        ax.set_xlabel("contrast factor")
+        ax.set_xticks((0.5, 1, 1.5))
+        ax.spines[["top", "right"]].set_visible(False)
+    axes[0].set_ylabel("draws (dashed: equal shares)", fontsize=8)
+    return fig
