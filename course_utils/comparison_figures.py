@@ -179,7 +179,11 @@ def plot_pairs(
     ax.tick_params(left=False)
     ax.set_title(title, fontsize=11)
     handles = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
-    fig.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3, frameon=False)
+    legend = fig.legend(
+        handles.values(), handles.keys(), loc="outside lower center", ncols=3, frameon=False
+    )
+    for handle in legend.legend_handles:
+        handle.set_color("black")  # The marks mean the same in every row's colour.
     return fig
 
 
