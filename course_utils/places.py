@@ -87,14 +87,15 @@ def write_photos(
         The folder.
 
     Raises:
-        ValueError: If images and labels do not fit together, or the names are not sorted.
+        ValueError: If images and labels do not fit together, pixels are outside [0, 1], or the
+            names are not sorted.
     """
     images, labels = np.asarray(images), np.asarray(labels)
     if labels.shape != (len(images), 1) or not np.isin(labels, (0, 1)).all():
         raise ValueError(
-            f"Expected a label of 0 or 1 for each of {len(images)} photos, received labels of "
-            f"shape {labels.shape}. Take both from the same split, as split.read(…) and "
-            "split.labels give them."
+            f"Expected a label of 0 or 1 for each of {len(images)} photos, received the labels "
+            f"{np.unique(labels)[:5]} in the shape {labels.shape}. Take both from the same split, "
+            "as split.read(…) and split.labels give them."
         )
     if list(class_names) != sorted(class_names) or len(class_names) != 2:
         raise ValueError(
@@ -140,6 +141,9 @@ def use_up(batches: Iterable, *, augment: Callable | None = None) -> None:
         batches: Pairs of images and labels: a `tf.data.Dataset`, or a `keras.utils.PyDataset`
             such as `flow_from_directory` gives, of which a `for` would never come to an end.
         augment: What is done to the images of each batch, such as `compile_layers` gives.
+
+    Raises:
+        ValueError: If there is no batch.
     """
     images = None
     for images, _ in _one_epoch(batches):
@@ -270,6 +274,8 @@ def recover_draws(photos: np.ndarray, views: np.ndarray) -> pd.DataFrame:
     Raises:
         ValueError: If a photo is its own mirror image, so that no flip shows; or a view is not
             its photo, mirrored or not, at another contrast.
+
+    Source: `keras.layers.RandomContrast`: (pixel - mean) * factor + mean, channel by channel.
     """
     photos, views = (np.asarray(images, "float64") for images in (photos, views))
     if photos.shape != views.shape:
