@@ -1,21 +1,18 @@
 """How long from a key press to the new grid: the explorer, and interact with Matplotlib.
 
-Both run in the same JupyterLab and the same browser, in turn, on the same sixteen views of
-128 x 128 with flip, rotation and contrast. Run it from the repository's folder, with JupyterLab,
-Playwright and Chromium installed:
-
-    python benchmarks/explorer_latency.py [--presses 60]
+Both run in the same JupyterLab and the same browser, taking turns, on the same sixteen views of
+128 x 128 with flip, rotation and contrast. It needs JupyterLab, Playwright and Chromium.
 """
 
 import argparse
-import os
 import shutil
+import statistics
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
+from measuring import Row, median_ratio
 from playwright.sync_api import sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "browser"))
@@ -105,6 +102,7 @@ TIME_HELD_KEY = """
     }, 30);
 })
 """
+TITLES = ("rotation", "contrast")  # Playwright finds them with a capital too
 KINDS = {
     "explorer": (EXPLORER, ".augmentation-explorer .ax-stack img"),
     "interact + Matplotlib": (INTERACT, ".widget-interact .jp-OutputArea img"),
@@ -119,7 +117,7 @@ def find_slider(page, title: str) -> str:
     return f"[data-benchmark='{title}'] .noUi-handle"
 
 
-def measure(lab, browser, kind: str, presses: int) -> tuple[dict[str, np.ndarray], float]:
+def _time_page(lab, browser, kind: str) -> tuple[dict[str, np.ndarray], float]:
     """Returns latencies in milliseconds, one array for each slider, and that of a held key."""
     cell, picture = KINDS[kind]
     name = f"{kind.split()[0]}.ipynb"
@@ -131,10 +129,10 @@ def measure(lab, browser, kind: str, presses: int) -> tuple[dict[str, np.ndarray
     page.wait_for_selector(picture)
     page.wait_for_timeout(2000)
     found = {}
-    for title in ("rotation", "contrast"):  # Playwright finds them with a capital too
+    for title in TITLES:
         slider = find_slider(page, title)
         times = []
-        for press in range(presses + 5):
+        for press in range(PRESSES + 5):
             key = "ArrowRight" if press % 2 else "ArrowLeft"
             times.append(page.evaluate(TIME_ONE_PRESS, [picture, slider, key]))
             page.wait_for_timeout(300)
@@ -144,32 +142,55 @@ def measure(lab, browser, kind: str, presses: int) -> tuple[dict[str, np.ndarray
     return found, held
 
 
-def main() -> None:
-    """Measures both and prints a table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--presses", type=int, default=40, help="timed presses for each slider")
-    presses = parser.parse_args().presses
+PRESSES, ROUNDS = 10, 3
+
+
+def measure(chosen: argparse.Namespace) -> list[Row]:
+    """Returns rows for both, each slider and a held key.
+
+    Raises:
+        FileNotFoundError: If there is no Chromium.
+    """
     executable = next(filter(None, map(shutil.which, BROWSERS)), None)
     if executable is None:
-        sys.exit(f"Expected one of {', '.join(BROWSERS)}, found none: apt-get install chromium")
+        raise FileNotFoundError(
+            f"Expected one of {', '.join(BROWSERS)}, found none: apt-get install chromium."
+        )
+    found = {kind: [] for kind in KINDS}
     with (
         tempfile.TemporaryDirectory() as home,
         start_lab(Path(home)) as lab,
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
-        measured = {kind: measure(lab, browser, kind, presses) for kind in KINDS}
+        for _ in range(ROUNDS):
+            for kind in KINDS:
+                found[kind].append(_time_page(lab, browser, kind))
         browser.close()
-    load = f", load average {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
-    print(f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} processors{load}, {presses} presses each")
-    print(f"{'':24}{'slider':10}{'median':>8}{'95th':>8}   (ms)")
-    for kind, (found, held) in measured.items():
-        for title, times in found.items():
-            print(f"{kind:24}{title:10}{np.median(times):8.0f}{np.percentile(times, 95):8.0f}")
-        print(f"{kind:24}{'held key':10}{held:8.0f}           from the last press")
-    medians = [np.median(np.concatenate(list(found.values()))) for found, _ in measured.values()]
-    print(f"ratio of the medians over both sliders: {medians[1] / medians[0]:.1f}")
-
-
-if __name__ == "__main__":
-    main()
+    rows = []
+    for title in TITLES:
+        times = {kind: [times[title] for times, _ in found[kind]] for kind in KINDS}
+        medians = {kind: [np.median(each) for each in times[kind]] for kind in KINDS}
+        every = {kind: np.concatenate(times[kind]) for kind in KINDS}
+        ours, theirs = (
+            f"{np.median(each):.0f} (95th percentile {np.percentile(each, 95):.0f})"
+            for each in every.values()
+        )
+        rows.append(
+            Row(
+                f"{title} slider: interact + Matplotlib by the explorer",
+                f"{theirs} by {ours} ms",
+                f"{median_ratio(*reversed(medians.values())):.1f}",
+                f"{ROUNDS} rounds of {PRESSES} presses",
+            )
+        )
+    held = {kind: [last for _, last in found[kind]] for kind in KINDS}
+    ours, theirs = (f"{statistics.median(each):.0f}" for each in held.values())
+    rows.append(
+        Row(
+            "a key held for 30 presses, from the last press: interact + Matplotlib by the explorer",
+            f"{theirs} by {ours} ms",
+            f"{median_ratio(*reversed(held.values())):.1f}",
+        )
+    )
+    return rows

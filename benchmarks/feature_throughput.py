@@ -1,68 +1,90 @@
-"""Photos a second through the feature store against the bare forward pass, in one run.
+"""Photos a second through the feature store against the bare forward pass, and against PyTorch.
 
-    python benchmarks/feature_throughput.py [photos]
-
-The bare pass and the store take turns, so that a noisy machine disturbs both alike. The store
-reads pixels, augments photo by photo (flip and contrast), computes and writes to disk.
+The store reads pixels, augments photo by photo (flip and contrast), computes and writes to disk.
 """
 
-import os
+import argparse
 import statistics
-import sys
-import tempfile
 import time
+from pathlib import Path
 
-import numpy as np
+from measuring import Row, build_photos, median_ratio, new_cache, run_python, time_in_turns
 
 from course_utils import runtime
 
 tensorflow = runtime.import_tensorflow()
-from course_utils.augmentation import Augmentation  # noqa: E402
-from course_utils.data import Photos  # noqa: E402
-from course_utils.features import BATCH, FeatureStore, list_views  # noqa: E402
+from course_utils.augmentation import Augmentation  # noqa: E402 (TensorFlow is to be quiet first)
+from course_utils.features import BATCH, FeatureStore, choose_precision, list_views  # noqa: E402
 from course_utils.progress import Progress  # noqa: E402
 from course_utils.weights import load_vgg16_base  # noqa: E402
 
-ROUNDS = 5
+ROUNDS, PHOTOS = 3, 128
+TORCH = Path(__file__).with_name("torch_vgg16.py")
 
 
-def build_photos(count: int, random: np.random.Generator) -> Photos:
-    pixels = random.integers(0, 256, (count, 128, 128, 3), dtype=np.uint8)
-    keys = random.integers(2**63, size=count, dtype=np.uint64)
-    return Photos(pixels, np.zeros((count, 1), "float32"), keys, [""] * count)
-
-
-def main(count: int) -> None:
+def measure(chosen: argparse.Namespace) -> list[Row]:
+    """Returns a row for the store, and one for PyTorch where its Python is named."""
     base = load_vgg16_base()
-    random = np.random.default_rng(0)
-    with tempfile.TemporaryDirectory() as folder:
-        # The weights above come from the usual cache; what is timed goes to a new one.
-        os.environ["COURSE_CACHE_DIR"] = folder
+    with new_cache():
+        precision = choose_precision(base)
         front = Augmentation(flip="horizontal", contrast=0.5).layers(seed=1)
         store = FeatureStore(front, base, precision="float32", seed=1)
         view = list_views(front, views=1, seed=1)[0]
         bare = tensorflow.function(lambda images: base(images, training=False), autograph=False)
         images = tensorflow.random.uniform((BATCH, 128, 128, 3), seed=1)
-        store.compute(build_photos(BATCH, random), view, Progress(0, ""))
-        bare(images)
-        ratios = []
-        for round_number in range(ROUNDS):
-            start = time.perf_counter()
-            for _ in range(count // BATCH):
+        rounds = iter(build_photos(PHOTOS, seed=number) for number in range(ROUNDS))
+        torch_seconds = []
+
+        def pass_bare():
+            for _ in range(PHOTOS // BATCH):
                 bare(images).numpy()
-            bare_speed = count / (time.perf_counter() - start)
-            photos = build_photos(count, random)
-            start = time.perf_counter()
-            store.compute(photos, view, Progress(0, ""))
-            stored_speed = count / (time.perf_counter() - start)
-            ratios.append(stored_speed / bare_speed)
-            print(
-                f"round {round_number + 1}: bare {bare_speed:5.1f}, stored {stored_speed:5.1f} "
-                f"photos/s, ratio {ratios[-1]:.2f}",
-                flush=True,
+
+        def pass_torch():
+            # Its own clock counts: PyTorch's start-up is not what is compared.
+            printed = run_python(TORCH, str(PHOTOS), "float32", python=chosen.torch_python)
+            torch_seconds.append(float(printed))
+
+        rivals = {
+            "bare": pass_bare,
+            "stored": lambda: store.compute(next(rounds), view, Progress(0, "")),
+        }
+        if chosen.torch_python:
+            rivals["torch"] = pass_torch
+        pass_bare()
+        store.compute(build_photos(BATCH, seed=ROUNDS), view, Progress(0, ""))
+        seconds = time_in_turns(rivals, ROUNDS)
+    speeds = {name: PHOTOS / statistics.median(each) for name, each in seconds.items()}
+    rows = [
+        Row(
+            "the frozen VGG16's bare forward pass, float32, batches of 64",
+            f"{speeds['bare']:.1f} a second",
+            "1",
+            f"`auto` chooses {precision} here",
+        ),
+        Row(
+            "the store: read, augment, compute, write; by the bare pass",
+            f"{speeds['stored']:.1f} a second",
+            f"{median_ratio(seconds['bare'], seconds['stored']):.2f}",
+        ),
+    ]
+    name = "PyTorch's VGG16, channels last, float32, by the bare pass"
+    if not chosen.torch_python:
+        return [*rows, Row(name, "not asked for", "", "`--torch-python PATH` measures it")]
+    ratio = median_ratio(seconds["bare"], torch_seconds)
+    speed = PHOTOS / statistics.median(torch_seconds)
+    version = run_python("-c", "import torch; print(torch.__version__)", python=chosen.torch_python)
+    rows.append(Row(name, f"{speed:.1f} a second", f"{ratio:.2f}", f"PyTorch {version}"))
+    if precision == "bfloat16":
+        start = time.perf_counter()
+        pass_bare()
+        beside = time.perf_counter() - start
+        halved = float(run_python(TORCH, str(PHOTOS), precision, python=chosen.torch_python))
+        rows.append(
+            Row(
+                "the same in bfloat16",
+                f"{PHOTOS / halved:.1f} a second",
+                f"{beside / halved:.2f}",
+                "one round",
             )
-    print(f"median ratio {statistics.median(ratios):.2f}")
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 128)
+        )
+    return rows

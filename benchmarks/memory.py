@@ -1,82 +1,177 @@
-"""Peak anonymous memory of training on stored features, against the number of photos.
-
-    python benchmarks/memory.py
+"""How time and peak anonymous memory grow with the photos and with the seeds.
 
 Anonymous memory is what the operating system cannot take back by dropping file pages; pixels and
 features are memory-mapped files, so it should not grow with the photos. A small frozen base with
-features of VGG16's shape stands in for the passes; VGG16 itself is loaded and run on one batch,
-so that its memory counts. Linux only (it reads /proc).
+features of VGG16's shape stands in for the passes; VGG16 itself is loaded and run on one batch, so
+that its memory counts. Each size has a process of its own. Linux only (it reads /proc).
 """
 
-import os
-import subprocess
+import argparse
+import json
+import statistics
 import sys
-import tempfile
-import threading
 import time
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from measuring import (
+    Row,
+    build_photos,
+    build_small_base,
+    build_splits,
+    new_cache,
+    run_python,
+    time_in_turns,
+    watch_memory,
+)
 
-COUNTS = (1250, 2500, 5000, 10000)
+from course_utils import settings
 
-
-def read_anonymous() -> int:
-    """Returns this process's anonymous memory in bytes."""
-    status = Path("/proc/self/status").read_text()
-    return 1024 * int(status.split("RssAnon:")[1].split()[0])
-
-
-def write_photos(folder: Path, count: int) -> np.ndarray:
-    path = folder / "pixels.npy"
-    shape = (count, 128, 128, 3)
-    pixels = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
-    random = np.random.default_rng(count)
-    for photo in pixels:
-        photo[:] = random.integers(0, 256, photo.shape, dtype=np.uint8)
-    del pixels, photo
-    return np.load(path, mmap_mode="r")
+TIMES = (1, 2, 4, 8)
+PHOTOS, VGG16_PHOTOS = 1250, 8
+SEEDS = (2, 5, 20, 50)
+ROUNDS = 3
 
 
-def measure(count: int) -> None:
+def measure(chosen: argparse.Namespace) -> list[Row]:
+    """Returns rows for photos and seeds, and draws them to runs/benchmarks/growth.png."""
+    lines = {
+        f"features of {PHOTOS:,} photos × 1, 2, 4, 8, small base": (TIMES, "photos"),
+        f"VGG16's features of {VGG16_PHOTOS} photos × 1, 2, 4, 8": (TIMES, "vgg16"),
+        "`compare`, 2, 5, 20, 50 seeds, 300 + 200 photos, 10 epochs": (SEEDS, "seeds"),
+    }
+    rows, found = [], {}
+    for name, (sizes, kind) in lines.items():
+        if kind == "vgg16":
+            pairs = json.loads(run_python(__file__, kind, "0"))
+        else:
+            pairs = [json.loads(run_python(__file__, kind, str(size))) for size in sizes]
+        found[name] = sizes, np.array(pairs)
+        rows.append(_tell(name, *found[name]))
+    _draw(found)
+    return rows
+
+
+def _tell(name: str, sizes, pairs: np.ndarray) -> Row:
+    seconds, peaks = pairs.T
+    exponent = np.polyfit(np.log(sizes), np.log(seconds), 1)[0]
+    least = "; `compare` takes two seeds at the least, so 2 stands for 1" if 50 in sizes else ""
+    memory = ", ".join(f"{peak / 1e9:.2f}" for peak in peaks)
+    return Row(
+        name,
+        ", ".join(f"{each:.1f}" for each in seconds) + " s",
+        f"exponent {exponent:.2f}",
+        f"peak anonymous memory {memory} GB{least}",
+    )
+
+
+def _draw(found) -> None:
+    import matplotlib.pyplot as plt
+
+    fig, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    for name, (sizes, pairs) in found.items():
+        for ax, values in zip(axes, (pairs[:, 0], pairs[:, 1] / 1e9), strict=True):
+            ax.plot(sizes, values, marker="o", label=name)
+    for ax, title in zip(axes, ("seconds", "peak anonymous memory, GB"), strict=True):
+        ax.set(xscale="log", title=title, xlabel="times as many photos, or seeds")
+    axes[0].set_yscale("log")
+    axes[1].set_ylim(bottom=0)
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", fontsize=8)
+    path = settings.project_dir() / "runs" / "benchmarks" / "growth.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fig.savefig(path, dpi=120)
+    plt.close(fig)
+
+
+def _time_features(base, photos_of_sizes) -> list[float]:
+    """Returns for each size the median seconds of computing its features, without start-up."""
+    from course_utils import features
+    from course_utils.progress import Progress
+
+    clean = features.clean_view(())
+    store = features.FeatureStore((), base, precision="float32", seed=1)
+    with new_cache():
+        for size in (4, 8):  # two sizes, and the graph takes any
+            store.compute(build_photos(size, seed=0), clean, Progress(0, ""))
+
+    def compute(photos):
+        with new_cache():
+            store.compute(photos, clean, Progress(0, ""))
+
+    rivals = {str(size): partial(compute, each) for size, each in enumerate(photos_of_sizes)}
+    return [statistics.median(each) for each in time_in_turns(rivals, ROUNDS).values()]
+
+
+def measure_photos(times: int) -> list[float]:
+    """Returns seconds for the features, and the peak of memory in training on them."""
     from course_utils import runtime
 
     runtime.import_tensorflow()
-    import keras
-
-    from course_utils.data import Photos, Splits
     from course_utils.model import build_classifier
     from course_utils.training import train
     from course_utils.weights import load_vgg16_base
 
     load_vgg16_base().predict(np.zeros((64, 128, 128, 3), "float32"), verbose=0)
-    base = keras.Sequential(
-        [keras.Input((128, 128, 3)), keras.layers.Conv2D(512, 32, strides=32, trainable=False)]
-    )
-    base.trainable = False
-    peak = [0]
+    base = build_small_base()
+    with new_cache() as folder:
+        splits = build_splits(8, 100, batch_size=64)
+        splits = replace(splits, train=_map_photos(folder / "pixels.npy", times * PHOTOS))
+        with watch_memory() as peak:
+            (seconds,) = _time_features(base, [splits.train])
+            options = {"method": "stored_features", "precision": "float32", "progress": False}
+            train(build_classifier(base, seed=0), splits, epochs=3, **options)
+    return [seconds, peak[0]]
 
-    def watch():
-        while True:
-            peak[0] = max(peak[0], read_anonymous())
-            time.sleep(0.02)
 
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["COURSE_CACHE_DIR"] = folder
-        pixels = write_photos(Path(folder), count)
-        labels = (np.arange(count) % 2).astype("float32")[:, None]
-        keys = np.arange(count, dtype=np.uint64)
-        train_photos = Photos(pixels, labels, keys, [""] * count, shuffle=True)
-        valid_photos = train_photos.take(100).unshuffled()
-        splits = Splits(train_photos, valid_photos, ("a", "b"), "random", None)
-        threading.Thread(target=watch, daemon=True).start()
-        train(build_classifier(base), splits, epochs=3, precision="float32", progress=False)
-    print(f"{count:6,} photos: {peak[0] / 1e9:.2f} GB", flush=True)
+def _map_photos(path: Path, count: int):
+    """Returns photos whose pixels are a memory-mapped file, as the kit's own are."""
+    from course_utils.data import Photos
 
+    pixels = np.lib.format.open_memmap(path, "w+", np.uint8, (count, 128, 128, 3))
+    random = np.random.default_rng(count)
+    for photo in pixels:
+        photo[:] = random.integers(0, 256, photo.shape, dtype=np.uint8)
+    pixels.flush()
+    del pixels, photo
+    labels = (np.arange(count) % 2).astype("float32")[:, None]
+    keys = np.arange(count, dtype=np.uint64)
+    return Photos(np.load(path, mmap_mode="r"), labels, keys, [""] * count, shuffle=True)
+
+
+def measure_vgg16(_: int) -> list[list[float]]:
+    """Returns seconds for each number of photos, and the peak of memory of all together."""
+    from course_utils import runtime
+
+    runtime.import_tensorflow()
+    from course_utils.weights import load_vgg16_base
+
+    base = load_vgg16_base()
+    sizes = [build_photos(times * VGG16_PHOTOS, seed=times) for times in TIMES]
+    with watch_memory() as peak:
+        return [[seconds, peak[0]] for seconds in _time_features(base, sizes)]
+
+
+def measure_seeds(seeds: int) -> list[float]:
+    """Returns seconds and peak of memory of a comparison whose features lie ready."""
+    from course_utils import runtime
+
+    runtime.import_tensorflow()
+    from course_utils.augmentation import Augmentation
+    from course_utils.comparison import compare
+
+    policies = {"none": Augmentation(), "flip": Augmentation(flip="horizontal")}
+    base, splits = build_small_base(), build_splits(300, 200, batch_size=16)
+    options = {"precision": "float32", "progress": False}
+    with new_cache(), watch_memory() as peak:
+        compare(policies, splits, base, seeds=seeds, epochs=1, **options)  # computes the features
+        start = time.perf_counter()
+        compare(policies, splits, base, seeds=seeds, epochs=10, **options)
+        return [time.perf_counter() - start, peak[0]]
+
+
+KINDS = {"photos": measure_photos, "vgg16": measure_vgg16, "seeds": measure_seeds}
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        measure(int(sys.argv[1]))
-    else:
-        for count in COUNTS:
-            subprocess.run([sys.executable, __file__, str(count)], check=True)
+    print(json.dumps(KINDS[sys.argv[1]](int(sys.argv[2]))))
