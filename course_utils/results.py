@@ -1,6 +1,5 @@
 """Reads what was measured and published in data/results, and takes the runs of one policy out."""
 
-import json
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +13,6 @@ GROUPS = "lesson-03-groups.csv"
 SENSITIVITY = "sensitivity.csv"
 PHOTO_WORTH = "photo-counts.csv"
 VIEWS = "views-histories.csv"
-COMPARISON = "comparison.json"  # how the tables were made that do not say so themselves
 RUN = ("policy", "views", "seed")  # Without `views`, the file has one number of them throughout.
 MEASURED = (
     *("clean_loss", "val_loss", "clean_binary_accuracy", "val_binary_accuracy", "gap"),
@@ -54,18 +52,9 @@ def read_published(name: str) -> pd.DataFrame:
 
 
 def _tell_origin(path: Path) -> str:
-    """Returns how a table was made: its own lines on that, or what the comparison's file says."""
+    """Returns how a table was made: the lines above it."""
     lines = path.read_text(encoding="utf-8").splitlines()
-    said = [line.removeprefix("#").strip() for line in lines if line.startswith("#")]
-    described = path.with_name(COMPARISON)
-    if not said and described.is_file():
-        about = json.loads(described.read_text(encoding="utf-8"))
-        packages = ", ".join(" ".join(pair) for pair in about["packages"].items())
-        said = [
-            f"Made by: {about['command']}",
-            f"On {about['date']}, {about['machine']}, {packages}",
-        ]
-    return "\n".join(said)
+    return "\n".join(line.removeprefix("#").strip() for line in lines if line.startswith("#"))
 
 
 def read_histories(path: Path) -> pd.DataFrame:

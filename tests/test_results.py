@@ -1,6 +1,5 @@
 """Published tables are read by name, whole or not at all, and say how they were made."""
 
-import json
 
 import pandas as pd
 import pytest
@@ -52,16 +51,6 @@ def test_a_table_brings_the_lines_on_how_it_was_made(published):
     table = read_published("summary")
     assert table.attrs["about"] == "\n".join(made)
     assert table.loc["flip", "val_loss"] == 0.3, "one row a policy: these are the index"
-
-
-def test_a_table_without_such_lines_is_told_of_in_the_comparisons_file(published, tmp_path):
-    published("sensitivity", make_sensitivity())
-    assert read_published("sensitivity").attrs["about"] == ""
-    about = {"command": "python make.py", "date": "2026-11-24", "machine": "two cores"}
-    text = json.dumps(about | {"packages": {"keras": "3.15"}})
-    (tmp_path / "comparison.json").write_text(text, encoding="utf-8")
-    said = read_published("sensitivity").attrs["about"]
-    assert said == "Made by: python make.py\nOn 2026-11-24, two cores, keras 3.15"
 
 
 def test_every_table_that_is_published_can_be_read_and_says_how_it_was_made():
