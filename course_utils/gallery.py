@@ -14,6 +14,7 @@ from course_utils import comparison_figures, figures, runtime, vehicles
 from course_utils.data import Splits, build_splits
 from course_utils.figures import DescribedFigure
 from course_utils.results import (
+    EIGHT_VIEWS,
     GROUPS,
     HISTORIES,
     PHOTO_COUNTS,
@@ -135,7 +136,7 @@ def sixteen_photos_in_two_epochs(splits: Splits) -> DescribedFigure:
     return figures.plot_epochs(epochs, title=title)
 
 
-@figure("02", source=HISTORIES)
+@figure("02", source=EIGHT_VIEWS)
 def curves_with_and_without_augmentation(histories: pd.DataFrame) -> DescribedFigure:
     return figures.plot_seed_bands(
         {

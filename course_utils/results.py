@@ -8,6 +8,7 @@ from course_utils import settings
 from course_utils.files import readable_name
 
 HISTORIES = "histories.csv"
+EIGHT_VIEWS = "eight-views-histories.csv"  # of the lesson's policy, with more stored views
 PHOTO_COUNTS = "lesson-01-photo-counts.csv"
 GROUPS = "lesson-03-groups.csv"
 SENSITIVITY = "sensitivity.csv"
@@ -182,6 +183,7 @@ def _check_seeds(table: pd.DataFrame, columns: list[str], path: Path) -> None:
 # How each file of data/results that figures are drawn from is read.
 READERS = {
     HISTORIES: read_histories,
+    EIGHT_VIEWS: read_histories,
     PHOTO_COUNTS: read_photo_counts,
     GROUPS: read_groups,
     SENSITIVITY: read_sensitivity,
