@@ -187,7 +187,7 @@ def plot_policies(
         title=title,
         alt_text=f"{title}. A row for each policy, {count} views of one photo in it; how many of "
         f"these differ from the photo: {differing}.",
-        figsize=(1.6 + 0.95 * count, 0.4 + 0.98 * len(views)),
+        figsize=(1.6 + 0.8 * count, 0.4 + 0.83 * len(views)),
     )
     fig.suptitle(title, fontsize=11)
     axes = fig.subplots(len(views), count, squeeze=False)
