@@ -1,6 +1,6 @@
 """Compares policies on the real photos and writes what came out to data/results/.
 
-    COURSE_DATA_DIR=../shared/car-or-truck python benchmarks/publish_results.py policies views …
+    COURSE_DATA_DIR=../shared/car-or-truck python benchmarks/publish_results.py policies …
 
 All photos, the lesson's head, 20 starts, 30 epochs. Each policy's features are computed once (for
 every view of all train photos some minutes to an hour, by machine); a run that was broken off
@@ -64,7 +64,6 @@ POLICIES = {
         erasing=0.3,
     ),
 }
-VIEW_COUNTS = (30, 16, 8, 4, 2, 1)
 PHOTO_COUNTS = (100, 500, 1250, 2500, 4000)
 COPIED, COPIES = 500, 8
 SENSITIVITY = {
@@ -107,14 +106,6 @@ def publish_policies(study: Study, names) -> None:
     """Nine policies."""
     found = study.compare({name: POLICIES[name] for name in names or POLICIES})
     write_comparison(found, "", lambda policy: count_views(POLICIES.get(policy, Augmentation())))
-
-
-def publish_views(study: Study, names) -> None:
-    """The lesson's policy with 1 to 30 stored views; the most stand for new draws at every use."""
-    counts = [int(name) for name in names] or VIEW_COUNTS
-    views = {f"{count} views": count for count in counts}
-    found = study.compare(dict.fromkeys(views, LESSON), views=views)
-    write_comparison(found, "views-", lambda policy: views[policy.removesuffix(" again")])
 
 
 def publish_preprocessing(study: Study, names) -> None:
@@ -180,7 +171,6 @@ def publish_sensitivity(study: Study, names) -> None:
 
 PARTS = {
     "policies": publish_policies,
-    "views": publish_views,
     "preprocessing": publish_preprocessing,
     "photo-counts": publish_photo_counts,
     "sensitivity": publish_sensitivity,

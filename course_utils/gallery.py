@@ -285,6 +285,7 @@ def differences_in_loss(differences: pd.DataFrame) -> DescribedFigure:
 
 @figure("05", source=VIEWS)
 def views_needed(histories: pd.DataFrame) -> DescribedFigure:
-    # Each number of views is a policy there; the baseline trained again is left out.
-    runs = histories[~histories["policy"].str.endswith(" again")]
+    # Each number of views is a policy there; the baseline trained again and interpolated
+    # contrasts are left out.
+    runs = histories[histories["policy"].str.fullmatch(r"\d+ views?")]
     return comparison_figures.plot_views_needed(runs, title="How many stored views are enough?")

@@ -1,12 +1,12 @@
-"""Are features between a few contrasts as good as thirty views? Writes the answer to data/results/.
+"""How many stored views are enough, and do contrasts between a few do? Writes to data/results/.
 
-    COURSE_DATA_DIR=../shared/car-or-truck python benchmarks/interpolated_contrast.py
+    COURSE_DATA_DIR=../shared/car-or-truck python benchmarks/publish_views.py
 
 Contrast is a smooth change with one number, so that features at any contrast may be interpolated
 between those at a few: a new view at every use, from flip × 3 (or 5) passes of each photo. That
 is set against 1 to 30 stored views of the lesson's policy, with 20 starts each. Thirty views and
 thirty epochs stand for plain online training. 1,250 train photos in batches of 16, which make as
-many steps as all photos in batches of 64; all valid photos.
+many steps as all photos in batches of 64 (`--photos` takes others); all valid photos.
 """
 
 import argparse
@@ -14,29 +14,36 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
-from publish_results import EPOCHS, LESSON, SEED, SEEDS, Study, load_study, write_table
+from publish_results import EPOCHS, LESSON, NOTES, SEED, SEEDS, Study, load_study, write_table
 
 from course_utils import features
+from course_utils.augmentation import Augmentation
 from course_utils.comparison import Comparison, PolicyRuns
-from course_utils.features import StoredFeatures, StoredViews
-from course_utils.heads import Heads, gather_weights, in_order, measure_losses
+from course_utils.data import epoch_order
+from course_utils.features import StoredViews
+from course_utils.heads import (
+    EVALUATION_BATCH,
+    Heads,
+    gather_weights,
+    in_order,
+    measure_losses,
+)
 from course_utils.model import build_classifier, split_model
 
 PHOTOS, BATCH_SIZE = 1250, 16
 VIEW_COUNTS = (30, 16, 8, 4, 2, 1)
 BASELINE = f"{VIEW_COUNTS[0]} views"
-LOW, HIGH = 0.5, 1.5  # contrast factors of the lesson
 LEVEL_COUNTS = (3, 5)
-PROBES = 100  # photos, of which features are compared
-PROBED = (0.625, 0.75, 0.875, 1.125, 1.25, 1.375)
+PROBES, FINEST = 100, 17  # photos of which features are compared, at how many contrasts
+LOW, HIGH = 0.5, 1.5  # contrast factors of the lesson
 
 
 class InterpolatedViews(StoredViews):
     """Batches of features at contrasts drawn anew at every use, each photo once an epoch.
 
     Args:
-        views: Features of unmirrored photos at equally spaced contrasts, rising, then of
-            mirrored ones at the same.
+        views: Features of the photos at equally spaced contrasts, rising, then of their mirror
+            images at the same.
         labels: float32, shape (count, 1).
         **options: As in `StoredViews`.
     """
@@ -45,7 +52,7 @@ class InterpolatedViews(StoredViews):
         count, levels = len(self.labels), len(self.views) // 2
         order = np.arange(count)
         if self.shuffle:
-            order = features.epoch_order(count, seed=self.seed, epoch=epoch)
+            order = epoch_order(count, seed=self.seed, epoch=epoch)
         random = np.random.default_rng([self.seed, epoch, 1])
         first = levels * random.integers(2, size=count)
         place = random.uniform(0, levels - 1, size=count)
@@ -53,19 +60,17 @@ class InterpolatedViews(StoredViews):
         share = (place - below).astype("float32")
         for start in range(0, count, self.batch_size):
             chosen = order[start : start + self.batch_size]
-            mixed = np.zeros((len(chosen), *self.views[0].shape), "float32")
-            for step, weights in ((0, 1 - share), (1, share)):
-                needed = (first + below + step)[chosen]
-                for number in np.unique(needed):
-                    here = needed == number
-                    weight = weights[chosen[here], None, None, None]
-                    mixed[here] += weight * self.views[number].read(chosen[here])
+            mixed = np.empty((len(chosen), *self.views[0].shape), "float32")
+            for row, photo in enumerate(chosen):
+                number = first[photo] + below[photo]
+                low, high = (self.views[each][photo] for each in (number, number + 1))
+                mixed[row] = low + share[photo] * (high - low)
             yield mixed, self.labels[chosen]
 
 
 def list_contrasts(factors: Sequence[float], *, mirrored: bool) -> list[features.View]:
     """Returns views of photos that all have one contrast factor, mirrored or not."""
-    (layer,) = LESSON.__class__(contrast=LESSON.contrast).layers(SEED)
+    (layer,) = Augmentation(contrast=LESSON.contrast).layers(SEED)
 
     def change(images, factor):
         images = images[:, :, ::-1] if mirrored else images
@@ -84,31 +89,28 @@ def list_contrasts(factors: Sequence[float], *, mirrored: bool) -> list[features
 def measure_features(study: Study) -> pd.DataFrame:
     """Returns how far interpolated features lie from true ones, in shares of their length."""
     photos = study.splits.train.take(PROBES)
-    factors = sorted({*PROBED, *(each for count in LEVEL_COUNTS for each in space(count))})
-    views = list_contrasts(factors, mirrored=False)
-    store = prepare(study, [(photos, views)])
-    opened = [store.open(photos, view).read(range(photos.count)) for view in views]
-    true = {factor: each.reshape(photos.count, -1) for factor, each in zip(factors, opened)}  # noqa: B905
-    rows = []
+    # Seventeen contrasts hold those of three and of five, and some between.
+    spaced = np.linspace(LOW, HIGH, FINEST).tolist()
+    views = list_contrasts(spaced, mirrored=False)
+    store = prepare(study, (), [(photos, views)])
+    true = {
+        factor: store.open(photos, view).read(range(photos.count)).reshape(photos.count, -1)
+        for factor, view in zip(spaced, views, strict=True)
+    }
+    factors, rows = list(true), []
     for count in LEVEL_COUNTS:
-        levels = space(count)
-        for factor in PROBED:
-            place = (factor - LOW) / (HIGH - LOW) * (count - 1)
-            below = min(int(place), count - 2)
-            share = place - below
-            mixed = (1 - share) * true[levels[below]] + share * true[levels[below + 1]]
+        step = (FINEST - 1) // (count - 1)
+        for place, factor in enumerate(factors):
+            below = min(place // step, count - 2) * step
+            share = (place - below) / step
+            mixed = (1 - share) * true[factors[below]] + share * true[factors[below + step]]
             apart = np.linalg.norm(mixed - true[factor], axis=1)
             apart /= np.linalg.norm(true[factor], axis=1)
             rows.append({"levels": count, "factor": factor, "error": apart.mean()})
     return pd.DataFrame(rows).set_index(["levels", "factor"])
 
 
-def space(count: int) -> list[float]:
-    """Returns equally spaced contrast factors."""
-    return np.linspace(LOW, HIGH, count).tolist()
-
-
-def prepare(study: Study, needed, front=()) -> features.FeatureStore:
+def prepare(study: Study, front, needed) -> features.FeatureStore:
     """Computes what is missing, through whatever is fast here."""
     return features.prepare_features(front, study.fast, needed, precision="float32", seed=SEED)
 
@@ -137,22 +139,22 @@ def compare_ways(study: Study) -> Comparison:
     """Returns the runs with stored views and with interpolated contrasts."""
     splits, base = study.splits, study.base
     front = LESSON.layers(SEED)
-    drawn = features.list_views(front, views=max(VIEW_COUNTS), seed=SEED)
     clean = features.clean_view(front)
-    store = prepare(study, [(splits.valid, [clean]), (splits.train, [clean, *drawn])], front)
-    stored = [store.open(splits.train, view) for view in drawn]
+    drawn = features.list_views(front, views=VIEW_COUNTS[0], seed=SEED)
+    store = prepare(study, front, [(splits.valid, [clean]), (splits.train, [clean, *drawn])])
     on_clean, on_valid = store.open(splits.train, clean), store.open(splits.valid, clean)
-    ways: dict[str, tuple[type, list[StoredFeatures], int]] = {
+    stored = [store.open(splits.train, view) for view in drawn]
+    ways: dict[str, tuple] = {
         f"{count} view{'s' if count > 1 else ''}": (StoredViews, stored[:count], SEED)
         for count in VIEW_COUNTS
     }
     for count in LEVEL_COUNTS:
+        spaced = np.linspace(LOW, HIGH, count).tolist()
         views = [
-            view
-            for mirrored in (False, True)
-            for view in list_contrasts(space(count), mirrored=mirrored)
+            *list_contrasts(spaced, mirrored=False),
+            *list_contrasts(spaced, mirrored=True),
         ]
-        store = prepare(study, [(splits.train, views)])
+        store = prepare(study, (), [(splits.train, views)])
         opened = [store.open(splits.train, view) for view in views]
         ways[f"interpolated, {len(views)} passes"] = (InterpolatedViews, opened, SEED)
     ways[f"{BASELINE} again"] = (StoredViews, stored, SEED + 1)
@@ -164,9 +166,9 @@ def compare_ways(study: Study) -> Comparison:
     for name, (kind, views, seed) in ways.items():
         print(f"{name}: {SEEDS} runs.", flush=True)
         labels = splits.train.labels
-        batches = kind(views, labels, batch_size=BATCH_SIZE, shuffle=True, seed=seed)
-        # Measured in large batches, as `heads.in_order` does.
-        augmented = kind(views, labels, batch_size=512, seed=seed)
+        options = {"batch_size": splits.train.batch_size, "shuffle": True}
+        batches = kind(views, labels, **options, seed=seed)
+        augmented = kind(views, labels, batch_size=EVALUATION_BATCH, seed=seed)
         finished[name] = train_heads(heads, starts, batches, augmented, on_clean, on_valid, splits)
     return Comparison(finished, splits, baseline=BASELINE, seed=SEED)
 
@@ -175,23 +177,25 @@ def main() -> None:
     """Measures features, then curves."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--engine", default="keras", choices=("keras", "mnn"))
-    study = load_study(parser.parse_args().engine)
-    write_table(measure_features(study), "interpolation-features")
-    fewer = study.splits.take_train(PHOTOS, batch_size=BATCH_SIZE)
+    parser.add_argument("--photos", type=int, default=PHOTOS, help="train photos")
+    parser.add_argument("--batch-size", type=int, default=BATCH_SIZE)
+    asked = parser.parse_args()
+    study = load_study(asked.engine)
+    write_table(measure_features(study), "interpolated-features")
+    NOTES.append(f"{asked.photos:,} train photos, in batches of {asked.batch_size}.")
+    fewer = study.splits.take_train(asked.photos, batch_size=asked.batch_size)
     found = compare_ways(Study(fewer, study.base, study.fast))
     passes = {name: int(name.split(", ")[-1].split()[0]) for name in found.policies}
     columns = ["policy", "views", "seed", "epoch", "clean_loss", "clean_binary_accuracy"]
     columns += ["augmented_loss", "augmented_binary_accuracy", "val_loss", "val_binary_accuracy"]
     runs = found.runs.assign(views=found.runs["policy"].map(passes))
-    write_table(
-        runs[[*columns, "gap", "dead_head"]].set_index(columns[:4]), "interpolation-histories"
-    )
+    write_table(runs[[*columns, "gap", "dead_head"]].set_index(columns[:4]), "views-histories")
     for living in (False, True):
         ending = "-living" if living else ""
         for measure in ("accuracy", "loss"):
             table = found.differences(measure, photos="sealed", living=living)
-            write_table(table, f"interpolation-differences-{measure}{ending}")
-        write_table(found.summary(living=living), f"interpolation-summary{ending}")
+            write_table(table, f"views-differences-{measure}{ending}")
+        write_table(found.summary(living=living), f"views-summary{ending}")
     for measure in ("accuracy", "loss"):
         print(f"\n{found.verdict(measure)}")
 
