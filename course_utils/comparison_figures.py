@@ -345,7 +345,10 @@ def _scale_counts(ax: Axes, counts: pd.Series) -> None:
     """Gives an axis of counts a logarithmic scale, with a tick at each count there is."""
     ax.set_xscale("log", base=2)
     ticks = sorted(counts.unique())
-    ax.set_xticks(ticks, [f"{count:,}" for count in ticks])
+    # Neighbours less than half an octave apart would write over each other.
+    crowded = (np.diff(np.log2(ticks)) < 0.5).any()
+    slant = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if crowded else {}
+    ax.set_xticks(ticks, [f"{count:,}" for count in ticks], **slant)
     ax.minorticks_off()
 
 
