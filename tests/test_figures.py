@@ -235,6 +235,15 @@ def test_photo_worth_draws_a_line_a_policy_over_a_logarithmic_axis():
     assert figure.to_png().startswith(PNG)
 
 
+@pytest.mark.parametrize(("counts", "turned"), [((100, 1000, 5000), 0), ((100, 4000, 5110), 40)])
+def test_numbers_of_photos_that_lie_close_together_are_written_at_a_slant(counts, turned):
+    rows = [["none", photos, seed, 0.5, 0.8, False] for photos in counts for seed in range(2)]
+    names = ["policy", "train_photos", "seed", "sealed_loss", "sealed_binary_accuracy", "dead_head"]
+    figure = comparison_figures.plot_photo_worth(pd.DataFrame(rows, columns=names), title="Worth")
+    labels = figure.axes[0].get_xticklabels()
+    assert [label.get_rotation() for label in labels] == [turned] * 3
+
+
 def make_views(numbers=(1, 4, 30), *, seeds=3):
     rows = [
         [
