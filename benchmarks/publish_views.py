@@ -14,7 +14,17 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
-from publish_results import EPOCHS, LESSON, NOTES, SEED, SEEDS, Study, load_study, write_table
+from publish_results import (
+    EPOCHS,
+    LESSON,
+    NOTES,
+    SEED,
+    SEEDS,
+    Study,
+    load_study,
+    write_comparison,
+    write_table,
+)
 
 from course_utils import features
 from course_utils.augmentation import Augmentation
@@ -186,18 +196,7 @@ def main() -> None:
     fewer = study.splits.take_train(asked.photos, batch_size=asked.batch_size)
     found = compare_ways(Study(fewer, study.base, study.fast))
     passes = {name: int(name.split(", ")[-1].split()[0]) for name in found.policies}
-    columns = ["policy", "views", "seed", "epoch", "clean_loss", "clean_binary_accuracy"]
-    columns += ["augmented_loss", "augmented_binary_accuracy", "val_loss", "val_binary_accuracy"]
-    runs = found.runs.assign(views=found.runs["policy"].map(passes))
-    write_table(runs[[*columns, "gap", "dead_head"]].set_index(columns[:4]), "views-histories")
-    for living in (False, True):
-        ending = "-living" if living else ""
-        for measure in ("accuracy", "loss"):
-            table = found.differences(measure, photos="sealed", living=living)
-            write_table(table, f"views-differences-{measure}{ending}")
-        write_table(found.summary(living=living), f"views-summary{ending}")
-    for measure in ("accuracy", "loss"):
-        print(f"\n{found.verdict(measure)}")
+    write_comparison(found, "views-", lambda policy: passes[policy])
 
 
 if __name__ == "__main__":
