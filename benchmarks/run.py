@@ -4,8 +4,7 @@
 
 Rivals take turns in one run and each number is a median over rounds, so that the ratios hold where
 seconds do not. Each part is kept in runs/benchmarks/ when it is done; the table is made of what
-lies there, so that one part can be measured anew. Not tried as a whole on a quiet machine: the
-counts are small enough for about half an hour on two cores.
+lies there, so that one part can be measured anew.
 
 Parts: lesson, features, augmentation, explorer, growth, start-up, compare, drawing, changes.
 """
@@ -123,7 +122,7 @@ def write_results() -> str:
     lines += ["", "Commands:", "", *(f"- `{part.command}`" for part in kept.values())]
     missing = [name for name in PARTS if name not in kept]
     if missing:
-        lines += ["", f"Not measured: {', '.join(missing)}."]
+        lines += ["", f"Not measured yet: {', '.join(missing)}."]
     return "\n".join(lines) + "\n\n" + NOTES.read_text(encoding="utf-8")
 
 

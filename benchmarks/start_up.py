@@ -37,8 +37,8 @@ def measure(chosen: argparse.Namespace) -> list[Row]:
         Row(
             f"{name}, by `import tensorflow`",
             f"{statistics.median(each):.2f} s",
-            f"{median_ratio(each, beside):.2f}",
-            "a new process, its files in the system's cache",
+            f"{median_ratio(each, beside):.3f}",
+            "a process of its own",
         )
         for name, each in seconds.items()
     ]
