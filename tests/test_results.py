@@ -1,6 +1,5 @@
 """Published tables are read by name, whole or not at all, and say how they were made."""
 
-
 import pandas as pd
 import pytest
 
