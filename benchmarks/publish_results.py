@@ -247,7 +247,7 @@ def main() -> None:
     """Publishes the parts that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="+", choices=PARTS)
-    parser.add_argument("--only", nargs="+", default=[], help="policies, or numbers of views")
+    parser.add_argument("--only", nargs="+", default=[], help="policies")
     parser.add_argument("--engine", default="keras", choices=("keras", "mnn"))
     chosen = parser.parse_args()
     study = load_study(chosen.engine)

@@ -40,20 +40,16 @@ class Step(NamedTuple):
 
 _EVERY = "every epoch"
 _STORED = "once a view"
+_IN_PIPELINE = (
+    Step("read photo", "CPU", _EVERY),
+    Step("augment", "CPU", _EVERY),
+    Step("frozen base", "device", _EVERY),
+    Step("head learns", "device", _EVERY),
+)
 # From a place to its steps, in the order in which a photo meets them.
 PLACES: dict[str, tuple[Step, ...]] = {
-    "ImageDataGenerator": (
-        Step("read photo", "CPU", _EVERY),
-        Step("augment", "CPU", _EVERY),
-        Step("frozen base", "device", _EVERY),
-        Step("head learns", "device", _EVERY),
-    ),
-    "layers in tf.data": (
-        Step("read photo", "CPU", _EVERY),
-        Step("augment", "CPU", _EVERY),
-        Step("frozen base", "device", _EVERY),
-        Step("head learns", "device", _EVERY),
-    ),
+    "ImageDataGenerator": _IN_PIPELINE,
+    "layers in tf.data": _IN_PIPELINE,
     "layers in the model": (
         Step("read photo", "CPU", _EVERY),
         Step("augment", "device", _EVERY),

@@ -61,6 +61,7 @@ PROFILES = {
         valid_photos=None,
         drawn_train_photos=4000,
         drawn_valid_photos=2000,
+        # Could not be told from thirty: data/results/views-differences-….csv.
         views=8,
         batch_size=64,
     ),
