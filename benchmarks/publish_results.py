@@ -21,19 +21,26 @@ import pandas as pd
 from mnn_base import MnnBase, check_features
 
 from course_utils import features, runtime, settings
+from course_utils.features import StoredViews
 from course_utils.files import write_whole
 
 runtime.import_tensorflow()
 import keras  # noqa: E402 (TensorFlow is to be quiet first)
 
 from course_utils.augmentation import Augmentation  # noqa: E402
-from course_utils.comparison import Comparison, compare  # noqa: E402
+from course_utils.comparison import Comparison, compare, train_runs  # noqa: E402
 from course_utils.data import Splits, load_car_or_truck  # noqa: E402
-from course_utils.model import build_imagenet_preprocessing  # noqa: E402
+from course_utils.heads import Heads, gather_weights, in_order, open_features  # noqa: E402
+from course_utils.model import (  # noqa: E402
+    build_classifier,
+    build_imagenet_preprocessing,
+    split_model,
+)
+from course_utils.results import read_published  # noqa: E402
 from course_utils.sensitivity import measure_sensitivity  # noqa: E402
 from course_utils.weights import load_vgg16_base  # noqa: E402
 
-SEED, SEEDS, EPOCHS, VIEWS = 31415, 20, 30, 2
+SEED, SEEDS, EPOCHS, VIEWS = 31415, 20, 30, 4
 PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "pillow")
 DECIMALS = 5
 
@@ -64,6 +71,9 @@ POLICIES = {
         erasing=0.3,
     ),
 }
+# How many views of the lesson's policy: the most stand for plain online training, with its new view
+# at every use.
+VIEW_COUNTS = (30, 16, 8, 4, 2, 1)
 PHOTO_COUNTS = (100, 500, 1250, 2500, 4000)
 COPIED, COPIES = 500, 8
 SENSITIVITY = {
@@ -72,6 +82,7 @@ SENSITIVITY = {
     "flip": (0, 1),
 }
 SENSITIVITY_PHOTOS = 500
+OTHER_STARTS = range(100, 100 + SEEDS)  # none of those that are published
 
 
 @dataclass(frozen=True)
@@ -106,6 +117,20 @@ def publish_policies(study: Study, names) -> None:
     """Nine policies."""
     found = study.compare({name: POLICIES[name] for name in names or POLICIES})
     write_comparison(found, "", lambda policy: count_views(POLICIES.get(policy, Augmentation())))
+
+
+def publish_eight_views(study: Study, names) -> None:
+    """The lesson's policy with as many views as the full profile stores."""
+    policies = {name: POLICIES[name] for name in ("none", "flip + contrast")}
+    found = study.compare(policies, views=8)
+    write_comparison(found, "eight-views-", lambda policy: 8 if policy == "flip + contrast" else 1)
+
+
+def publish_views(study: Study, names) -> None:
+    """The lesson's policy with more and fewer stored views, and what each lacks of the most."""
+    numbers = {f"{count} view{'s' if count > 1 else ''}": count for count in VIEW_COUNTS}
+    found = study.compare(dict.fromkeys(numbers, LESSON), views=numbers)
+    write_comparison(found, "views-", lambda policy: int(policy.split()[0]))
 
 
 def publish_preprocessing(study: Study, names) -> None:
@@ -169,11 +194,53 @@ def publish_sensitivity(study: Study, names) -> None:
     write_table(table.set_index(["policy", "transformation", "strength", "seed"]), "sensitivity")
 
 
+def check_row(study: Study, names) -> None:
+    """Another twenty starts of one policy: do their means lie in the published intervals?
+
+    Raises:
+        SystemExit: If one does not. Of intervals that are right, one in six misses the mean of as
+            many new starts, since that has chance in it too.
+    """
+    (policy,) = names or ["none"]
+    parts = split_model(build_classifier(study.base, POLICIES[policy].layers(SEED), seed=SEED))
+    views, clean, valid = open_features(
+        parts, study.splits, views=VIEWS, seed=SEED, precision="float32", progress=True
+    )
+    starts = [
+        split_model(build_classifier(study.base, (), seed=start)).head for start in OTHER_STARTS
+    ]
+    labels, order = study.splits.train.labels, {"shuffle": True, "seed": SEED}
+    runs = train_runs(
+        Heads(gather_weights(starts, study.base.output_shape[1:])),
+        study.splits,
+        batches=StoredViews(views, labels, batch_size=study.splits.train.batch_size, **order),
+        augmented=in_order(views, labels, seed=SEED),
+        clean=clean,
+        valid=valid,
+        epochs=EPOCHS,
+    )
+    found = Comparison({policy: runs}, study.splits, baseline=policy, seed=SEED)
+    again = found.summary(living=True).loc[policy]
+    published = read_published("summary-living").loc[policy]
+    outside = []
+    print(f"{policy}, living heads, starts {OTHER_STARTS[0]} to {OTHER_STARTS[-1]}:")
+    for measure in ("clean_loss", "augmented_loss", "val_loss", "val_binary_accuracy", "gap"):
+        middle, half = published[measure], published[f"{measure} ±"]
+        print(f"{measure} {again[measure]:.4f}; published {middle:.4f} ± {half:.4f}")
+        if abs(again[measure] - middle) > half:
+            outside.append(measure)
+    if outside:
+        raise SystemExit(f"Outside the published interval: {', '.join(outside)}.")
+
+
 PARTS = {
     "policies": publish_policies,
+    "eight-views": publish_eight_views,
+    "views": publish_views,
     "preprocessing": publish_preprocessing,
     "photo-counts": publish_photo_counts,
     "sensitivity": publish_sensitivity,
+    "check-row": check_row,
 }
 
 

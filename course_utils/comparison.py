@@ -13,7 +13,7 @@ import pandas as pd
 from course_utils import features, runtime, settings
 from course_utils.augmentation import Augmentation
 from course_utils.data import Splits, choose_balanced
-from course_utils.features import StoredViews
+from course_utils.features import StoredFeatures, StoredViews
 from course_utils.files import write_whole
 from course_utils.heads import Heads, gather_weights, in_order, measure_losses, open_features
 from course_utils.intervals import (
@@ -185,35 +185,69 @@ def _run_policy(
         except (OSError, ValueError, LookupError, EOFError, zipfile.BadZipFile) as error:
             print(f"The stored runs {stored} are damaged ({error}); training again.")
     heads.restart(starts)
-    labels = splits.train.labels
     order = {"batch_size": splits.train.batch_size, "shuffle": True, "seed": draws}
-    augmented = in_order(train_views, labels, seed=draws)
-    rows, answers, dead = [], [], []
     with Progress(epochs, "Epochs", shown=progress) as line:
+        runs = train_runs(
+            heads,
+            splits,
+            batches=StoredViews(train_views, splits.train.labels, **order),
+            augmented=in_order(train_views, splits.train.labels, seed=draws) if augments else None,
+            clean=clean,
+            valid=valid,
+            epochs=epochs,
+            on_epoch_end=line.advance,
+        )
+    arrays = {f"weight{number}": array for number, array in enumerate(runs.weights)}
+    with write_whole(settings.cache_dir() / path) as beside, open(beside, "wb") as stream:
+        np.savez(stream, train=runs.train, answers=runs.answers, dead=runs.dead, **arrays)
+    return runs
 
-        def measure(epoch: int) -> None:
-            on_clean, alive = heads.answer(in_order([clean], labels))
-            on_views = heads.answer(augmented, epoch=epoch)[0] if augments else on_clean
-            row = []
-            for given in (on_clean, on_views):
-                row += [measure_losses(given, labels).mean(axis=0)]
-                row += [_right(given, labels).mean(axis=0)]
-            rows.append(row)
-            answers.append(heads.answer(in_order([valid], splits.valid.labels))[0].T)
-            dead.append(~alive)
-            line.advance()
 
-        heads.fit(StoredViews(train_views, labels, **order), epochs=epochs, on_epoch_end=measure)
-    runs = PolicyRuns(
+def train_runs(
+    heads: Heads,
+    splits: Splits,
+    *,
+    batches: StoredViews,
+    augmented: StoredViews | None,
+    clean: StoredFeatures,
+    valid: StoredFeatures,
+    epochs: int,
+    on_epoch_end=lambda: None,
+) -> PolicyRuns:
+    """Trains all heads on the same batches, and measures each of them after every epoch.
+
+    Args:
+        heads: As they begin.
+        splits: The photos, for their labels.
+        batches: Of the train photos' features, in the order of training.
+        augmented: The train photos' augmented features in large batches; `None` where nothing
+            is random, so that they are the clean ones.
+        clean: The train photos' clean features.
+        valid: The valid photos' clean features.
+        epochs: How often every train photo is used.
+        on_epoch_end: Called after each epoch that is measured.
+    """
+    labels, rows, answers, dead = splits.train.labels, [], [], []
+
+    def measure(epoch: int) -> None:
+        on_clean, alive = heads.answer(in_order([clean], labels))
+        on_views = on_clean if augmented is None else heads.answer(augmented, epoch=epoch)[0]
+        row = []
+        for given in (on_clean, on_views):
+            row += [measure_losses(given, labels).mean(axis=0)]
+            row += [_right(given, labels).mean(axis=0)]
+        rows.append(row)
+        answers.append(heads.answer(in_order([valid], splits.valid.labels))[0].T)
+        dead.append(~alive)
+        on_epoch_end()
+
+    heads.fit(batches, epochs=epochs, on_epoch_end=measure)
+    return PolicyRuns(
         np.array(rows, "float32").swapaxes(0, 1),
         np.array(answers, "float32"),
         np.array(dead),
         heads.get_weights(),
     )
-    arrays = {f"weight{number}": array for number, array in enumerate(runs.weights)}
-    with write_whole(settings.cache_dir() / path) as beside, open(beside, "wb") as stream:
-        np.savez(stream, train=runs.train, answers=runs.answers, dead=runs.dead, **arrays)
-    return runs
 
 
 def _right(answers: np.ndarray, labels: np.ndarray) -> np.ndarray:

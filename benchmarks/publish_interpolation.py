@@ -1,10 +1,10 @@
-"""How many stored views are enough, and do contrasts between a few do? Writes to data/results/.
+"""Do contrasts interpolated between a few serve as well as stored views? Writes to data/results/.
 
-    COURSE_DATA_DIR=../shared/car-or-truck python benchmarks/publish_views.py
+    COURSE_DATA_DIR=../shared/car-or-truck python benchmarks/publish_interpolation.py
 
 Contrast is a smooth change with one number, so that features at any contrast may be interpolated
 between those at a few: a new view at every use, from flip × 3 (or 5) passes of each photo. That
-is set against 1 to 30 stored views of the lesson's policy, with 20 starts each. Thirty views and
+is set against 1 to 30 stored views of the lesson's policy, with 20 starts each; thirty views for
 thirty epochs stand for plain online training. 1,250 train photos in batches of 16, which make as
 many steps as all photos in batches of 64 (`--photos` takes others); all valid photos.
 """
@@ -28,16 +28,10 @@ from publish_results import (
 
 from course_utils import features
 from course_utils.augmentation import Augmentation
-from course_utils.comparison import Comparison, PolicyRuns
+from course_utils.comparison import AGAIN, Comparison, train_runs
 from course_utils.data import epoch_order
 from course_utils.features import StoredViews
-from course_utils.heads import (
-    EVALUATION_BATCH,
-    Heads,
-    gather_weights,
-    in_order,
-    measure_losses,
-)
+from course_utils.heads import EVALUATION_BATCH, Heads, gather_weights
 from course_utils.model import build_classifier, split_model
 
 PHOTOS, BATCH_SIZE = 1250, 16
@@ -125,26 +119,6 @@ def prepare(study: Study, front, needed) -> features.FeatureStore:
     return features.prepare_features(front, study.fast, needed, precision="float32", seed=SEED)
 
 
-def train_heads(heads: Heads, starts, batches, augmented, clean, valid, splits) -> PolicyRuns:
-    """Trains all heads from their starts and measures them after every epoch."""
-    heads.restart(starts)
-    labels, rows, answers, dead = splits.train.labels, [], [], []
-
-    def measure(epoch: int) -> None:
-        on_clean, alive = heads.answer(in_order([clean], labels))
-        row = []
-        for given in (on_clean, heads.answer(augmented, epoch=epoch)[0]):
-            row += [measure_losses(given, labels).mean(axis=0)]
-            row += [((given > 0.5) == (labels > 0.5)).mean(axis=0)]
-        rows.append(row)
-        answers.append(heads.answer(in_order([valid], splits.valid.labels))[0].T)
-        dead.append(~alive)
-
-    heads.fit(batches, epochs=EPOCHS, on_epoch_end=measure)
-    train = np.array(rows, "float32").swapaxes(0, 1)
-    return PolicyRuns(train, np.array(answers, "float32"), np.array(dead), heads.get_weights())
-
-
 def compare_ways(study: Study) -> Comparison:
     """Returns the runs with stored views and with interpolated contrasts."""
     splits, base = study.splits, study.base
@@ -167,7 +141,7 @@ def compare_ways(study: Study) -> Comparison:
         store = prepare(study, (), [(splits.train, views)])
         opened = [store.open(splits.train, view) for view in views]
         ways[f"interpolated, {len(views)} passes"] = (InterpolatedViews, opened, SEED)
-    ways[f"{BASELINE} again"] = (StoredViews, stored, SEED + 1)
+    ways[AGAIN.format(BASELINE)] = (StoredViews, stored, SEED + 1)
     starts = gather_weights(
         [split_model(build_classifier(base, (), seed=start)).head for start in range(SEEDS)],
         base.output_shape[1:],
@@ -176,10 +150,17 @@ def compare_ways(study: Study) -> Comparison:
     for name, (kind, views, seed) in ways.items():
         print(f"{name}: {SEEDS} runs.", flush=True)
         labels = splits.train.labels
-        options = {"batch_size": splits.train.batch_size, "shuffle": True}
-        batches = kind(views, labels, **options, seed=seed)
-        augmented = kind(views, labels, batch_size=EVALUATION_BATCH, seed=seed)
-        finished[name] = train_heads(heads, starts, batches, augmented, on_clean, on_valid, splits)
+        options = {"batch_size": splits.train.batch_size, "shuffle": True, "seed": seed}
+        heads.restart(starts)
+        finished[name] = train_runs(
+            heads,
+            splits,
+            batches=kind(views, labels, **options),
+            augmented=kind(views, labels, batch_size=EVALUATION_BATCH, seed=seed),
+            clean=on_clean,
+            valid=on_valid,
+            epochs=EPOCHS,
+        )
     return Comparison(finished, splits, baseline=BASELINE, seed=SEED)
 
 
@@ -196,7 +177,7 @@ def main() -> None:
     fewer = study.splits.take_train(asked.photos, batch_size=asked.batch_size)
     found = compare_ways(Study(fewer, study.base, study.fast))
     passes = {name: int(name.split(", ")[-1].split()[0]) for name in found.policies}
-    write_comparison(found, "views-", lambda policy: passes[policy])
+    write_comparison(found, "interpolated-", lambda policy: passes[policy])
 
 
 if __name__ == "__main__":
