@@ -1,15 +1,17 @@
-"""The whole lesson: plain `fit` with augmentation in the model against stored features.
+"""The whole lesson in the full profile: plain `fit` with augmentation in the model against `train`.
 
-One epoch of plain `fit` is measured and taken thirty times; the first run on stored features and
-the second one, which finds them, are measured whole. How many photos go through the base is
-counted, so that what all photos would take can be projected from measured passes a second.
+Few photos are measured: one epoch in the model, taken thirty times, and whole runs on stored
+features, the first one and the second, which finds them. What all photos would take is projected
+from passes counted and passes a second measured; the head's thirty epochs on features of all
+photos are measured, as a whole second run is. A small base with features of VGG16's shape makes
+these.
 """
 
 import argparse
 import statistics
 import time
 
-from measuring import Row, build_splits, median_ratio, new_cache
+from measuring import Row, build_small_base, build_splits, median_ratio, new_cache
 
 from course_utils import runtime
 
@@ -21,91 +23,105 @@ from course_utils.settings import load_settings  # noqa: E402
 from course_utils.training import train  # noqa: E402
 from course_utils.weights import load_vgg16_base  # noqa: E402
 
-TRAIN, VALID, EPOCHS, ROUNDS = 32, 32, 30, 3
+TRAIN, VALID, BATCH_SIZE, EPOCHS, ROUNDS = 64, 64, 32, 30, 3
 ALL_TRAIN, ALL_VALID = 5110, 5044
 LESSON = Augmentation(flip="horizontal", contrast=0.5)
-
-
-def count_passes(train_photos: int, valid_photos: int, batch_size: int) -> int:
-    """Returns how many photos an epoch in the model sends through the base: the train photos
-    learning and once more clean, the valid photos, and a batch to see that the head lives."""
-    return 2 * train_photos + valid_photos + batch_size
+FULL = load_settings("full")
+OPTIONS = {"views": FULL.views, "precision": "float32", "progress": False}
 
 
 def measure(chosen: argparse.Namespace) -> list[Row]:
-    """Returns rows for both methods, at a small size and projected to all photos."""
+    """Returns rows for each way, at a small size and projected to all photos."""
     base = load_vgg16_base()
-    quick = load_settings("quick")
-    splits = build_splits(TRAIN, VALID, batch_size=quick.batch_size)
-    options = {"views": quick.views, "precision": "float32", "progress": False}
+    splits = build_splits(TRAIN, VALID, batch_size=BATCH_SIZE)
+    plain, measured = _build(base), _build(base)
 
-    def build():
-        return build_classifier(base, LESSON.layers(seed=1), seed=1)
+    def fit(epochs):
+        plain.fit(splits.train, validation_data=splits.valid, epochs=epochs, verbose=0)
 
-    def time_training(model, method, epochs):
-        start = time.perf_counter()
-        train(model, splits, method=method, epochs=epochs, **options)
-        return time.perf_counter() - start
+    def train_in_model(epochs):
+        train(measured, splits, method="in_model", epochs=epochs, **OPTIONS)
 
-    epoch_passes = count_passes(TRAIN, VALID, quick.batch_size)
-    plain = build()
-    time_training(plain, "in_model", 1)  # builds the graph, which thirty epochs do once
-    epoch, first, second = [], [], []
+    in_model = {"fit": fit, "train": train_in_model}
+    for way in in_model.values():
+        way(1)  # builds the graph, which thirty epochs do once
+    seconds = {name: [] for name in (*in_model, "first", "second")}
     for _ in range(ROUNDS):
-        # What two epochs take more than one: what a call does once is not to count thirty times.
-        one, two = (time_training(plain, "in_model", epochs) for epochs in (1, 2))
-        epoch.append(two - one)
+        for name, way in in_model.items():
+            # What two epochs take more than one: what a call does once counts once.
+            seconds[name].append(EPOCHS * (_time(way, 2) - _time(way, 1)))
         with new_cache():
-            first.append(time_training(build(), "stored_features", EPOCHS))
-            second.append(time_training(build(), "stored_features", EPOCHS))
-    whole = [EPOCHS * seconds for seconds in epoch]
-    stored_passes = TRAIN * (1 + quick.views) + VALID
-    plain_speed = epoch_passes / statistics.median(epoch)
-    stored_speed = stored_passes / statistics.median(
-        [both - head for both, head in zip(first, second, strict=True)]
-    )
-    size = f"{TRAIN} + {VALID} photos, {EPOCHS} epochs, float32"
-    return [
+            for name in ("first", "second"):
+                seconds[name].append(_time(_train_stored, base, splits))
+    passes = {
+        "fit": EPOCHS * (TRAIN + VALID),
+        "train": EPOCHS * (2 * TRAIN + VALID),  # It measures clean train photos as well.
+        "first": TRAIN * (1 + FULL.views) + VALID,
+    }
+    names = {
+        "fit": "plain `fit` with valid photos, one epoch × 30",
+        "train": '`train(…, method="in_model")`, which measures clean train photos too, × 30',
+        "first": f"`train` on stored features, {FULL.views} views, first run",
+        "second": "the second run",
+    }
+    rows = [
         Row(
-            f"plain `fit`, {size}: one epoch, × {EPOCHS}",
-            describe_seconds(statistics.median(whole)),
-            "1",
-            f"{EPOCHS * epoch_passes:,} passes, {plain_speed:.1f} a second",
-        ),
-        Row(
-            f"stored features, {quick.views} views, first run, by plain `fit`",
-            describe_seconds(statistics.median(first)),
-            f"1 / {median_ratio(whole, first):.1f}",
-            f"{stored_passes:,} passes, {stored_speed:.1f} a second",
-        ),
-        Row(
-            "the second run, by plain `fit`",
-            describe_seconds(statistics.median(second)),
-            f"1 / {median_ratio(whole, second):.0f}",
-            "no passes",
-        ),
-        *_project(max(plain_speed, stored_speed)),
+            f"{TRAIN} + {VALID} photos, float32: {names[way]}",
+            describe_seconds(statistics.median(seconds[way])),
+            f"{median_ratio(seconds['fit'], seconds[way]):.1f} times plain `fit`",
+            f"{passes[way]:,} passes" if way in passes else "no passes",
+        )
+        for way in names
     ]
+    of_base = [both - head for both, head in zip(seconds["first"], seconds["second"], strict=True)]
+    speeds = {
+        "fit": passes["fit"] / statistics.median(seconds["fit"]),
+        "train": passes["train"] / statistics.median(seconds["train"]),
+        "first": passes["first"] / statistics.median(of_base),
+    }
+    return rows + _project(speeds, names)
 
 
-def _project(speed: float) -> list[Row]:
-    # One speed for both: that of few photos in the model is low, since Keras traces the graph anew
-    # for every `evaluate`, which all photos would hardly notice.
-    full = load_settings("full")
-    plain = EPOCHS * count_passes(ALL_TRAIN, ALL_VALID, full.batch_size)
-    stored = ALL_TRAIN * (1 + full.views) + ALL_VALID
-    photos = f"all {ALL_TRAIN:,} + {ALL_VALID:,} photos, at the faster of these speeds"
+def _build(base):
+    return build_classifier(base, LESSON.layers(seed=1), seed=1)
+
+
+def _train_stored(base, splits):
+    train(_build(base), splits, method="stored_features", epochs=EPOCHS, **OPTIONS)
+
+
+def _time(way, *words) -> float:
+    start = time.perf_counter()
+    way(*words)
+    return time.perf_counter() - start
+
+
+def _project(speeds, names) -> list[Row]:
+    base = build_small_base()
+    splits = build_splits(ALL_TRAIN, ALL_VALID, batch_size=FULL.batch_size)
+    with new_cache():
+        _train_stored(base, splits)
+        head = statistics.median(_time(_train_stored, base, splits) for _ in range(ROUNDS))
+    passes = {
+        "fit": EPOCHS * (ALL_TRAIN + ALL_VALID),
+        "train": EPOCHS * (2 * ALL_TRAIN + ALL_VALID),
+        "first": ALL_TRAIN * (1 + FULL.views) + ALL_VALID,
+    }
+    whole = {name: passes[name] / speeds[name] for name in passes}
+    whole["first"] += head
+    whole["second"] = head
+    remarks = {
+        name: f"{passes[name]:,} passes at the {speeds[name]:.1f} a second above" for name in passes
+    }
+    remarks["first"] += f", and {describe_seconds(head)} for the head, measured"
+    remarks["second"] = f"measured, median of {ROUNDS}, on features of a small base"
     return [
         Row(
-            f"PROJECTION, plain `fit`, {photos}",
-            describe_seconds(plain / speed),
-            "1",
-            f"{plain:,} passes",
-        ),
-        Row(
-            f"PROJECTION, stored features, {full.views} views, first run, {photos}, by plain `fit`",
-            describe_seconds(stored / speed),
-            f"1 / {plain / stored:.1f}",
-            f"{stored:,} passes, without the head's epochs",
-        ),
+            f"{'PROJECTION, ' if name in passes else ''}all {ALL_TRAIN:,} + {ALL_VALID:,} photos: "
+            f"{names[name]}",
+            describe_seconds(whole[name]),
+            f"{whole['fit'] / whole[name]:.1f} times plain `fit`",
+            remarks[name],
+        )
+        for name in names
     ]
