@@ -96,10 +96,22 @@ def compare(
         A `Comparison`; of the policies that are finished, where the kernel was interrupted.
 
     Raises:
-        ValueError: If there are fewer than two policies or seeds, or no epoch, or a policy has
+        ValueError: If the policies are no dictionary or the splits no `Splits`, if there are fewer
+            than two policies or seeds, or no epoch, or a policy has
             the name of the baseline's second training, or no number of views.
         KeyboardInterrupt: If it is interrupted before the first policy is finished.
     """
+    if not isinstance(policies, Mapping) or not all(map(_is_policy, policies.values())):
+        raise ValueError(
+            "Expected a dictionary from names to policies, each an Augmentation or a list of "
+            f'layers, received {policies!r}. Write {{"none": Augmentation(), "flip": '
+            'Augmentation(flip="horizontal")}.'
+        )
+    if not isinstance(splits, Splits):
+        raise ValueError(
+            f"Expected Splits behind the policies, received {type(splits).__name__}. Give what "
+            "`load_car_or_truck` returns, and the base after it."
+        )
     if len(policies) < 2:
         raise ValueError(f"Expected two policies or more, received {list(policies)}. Add another.")
     for name, value, least in (("seeds", seeds, 2), ("epochs", epochs, 1)):
@@ -250,6 +262,13 @@ def train_runs(
     )
 
 
+def _is_policy(policy) -> bool:
+    if isinstance(policy, Augmentation):
+        return True
+    layers = policy if isinstance(policy, list | tuple) else [None]
+    return all(isinstance(layer, keras.Layer) for layer in layers)
+
+
 def _right(answers: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return (answers > 0.5) == (labels > 0.5)
 
@@ -396,10 +415,17 @@ class Comparison:
 
         Args:
             measure: `"accuracy"` or `"loss"`.
-            margin: What makes no practical difference; 0.01 where it is `None`.
+            margin: What makes no practical difference, from 0; 0.01 where it is `None`.
+
+        Raises:
+            ValueError: If the measure is unknown or the margin out of its range.
         """
         _check_words(measure=(measure, MEASURES))
         margin = MARGINS[measure] if margin is None else margin
+        if isinstance(margin, str) or not 0 <= margin < 1:
+            raise ValueError(
+                f"Expected `margin` from 0 to less than 1, received {margin!r}. 0.01 is one point."
+            )
         every = self.differences(measure, photos="sealed")
         living = self.differences(measure, photos="sealed", living=True)
         return "\n".join(

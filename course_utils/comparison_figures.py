@@ -94,7 +94,13 @@ def plot_differences(
         baseline: What the policies are compared with.
         measure: What the differences are of, such as `"valid accuracy"`.
         title: Of the figure.
+
+    Raises:
+        ValueError: If there is no row, or a column is missing.
     """
+    _check_columns(
+        differences, ("difference", "seeds_low", "seeds_high", "photos_low", "photos_high")
+    )
     fig = DescribedFigure(
         title=title,
         alt_text=_describe_differences(differences, baseline, measure, title),
@@ -103,13 +109,15 @@ def plot_differences(
     ax = fig.add_subplot()
     ax.axvline(0, color="0.5", linestyle=":")
     looks = {
-        "photos": {"color": COLOURS[1], "linewidth": 2, "label": "other photos, another start"},
         "seeds": {"color": COLOURS[0], "linewidth": 6, "label": "the same photos, another start"},
+        "photos": {"color": COLOURS[1], "linewidth": 2, "label": "other photos, another start"},
     }
     for row, found in enumerate(differences.itertuples()):
         for kind, look in looks.items():
             ends = (getattr(found, f"{kind}_low"), getattr(found, f"{kind}_high"))
-            ax.plot(ends, (row, row), **(look if not row else look | {"label": ""}))
+            look = look if not row else look | {"label": ""}
+            # A line must not be longer than its interval, by the caps at its ends.
+            ax.plot(ends, (row, row), solid_capstyle="butt", **look)
         ax.plot(found.difference, row, "o", color="black", markersize=5)
     ax.set_yticks(range(len(differences)), [textwrap.fill(name, 24) for name in differences.index])
     ax.set_ylim(len(differences) - 0.5, -0.5)
@@ -120,6 +128,15 @@ def plot_differences(
     ax.set_title(title, fontsize=11)
     fig.legend(loc="outside lower center", ncols=2, frameon=False)
     return fig
+
+
+def _check_columns(table, columns: tuple[str, ...]) -> None:
+    if not isinstance(table, pd.DataFrame) or table.empty or not set(columns) <= set(table):
+        received = list(table) if isinstance(table, pd.DataFrame) else type(table).__name__
+        raise ValueError(
+            f"Expected a table with a row or more and the columns {', '.join(columns)}, received "
+            f"{received}. Take it from `Comparison.differences`, several rows with `.loc[[…]]`."
+        )
 
 
 def _describe_differences(differences, baseline: str, measure: str, title: str) -> str:

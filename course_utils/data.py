@@ -320,6 +320,8 @@ def build_splits(
     """
     loaded = {}
     for split, (images, labels) in zip(SPLITS, (train, valid), strict=True):
+        if not len(images):
+            raise ValueError(f"Expected one {split} photo or more, received none.")
         if images.ndim != 4 or images.shape[-1] != 3 or labels.shape != (len(images), 1):
             raise ValueError(
                 f"Expected {split} images of shape (count, height, width, 3) and labels of shape "

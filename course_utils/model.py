@@ -116,7 +116,8 @@ def split_model(model: keras.Model) -> Parts:
     if learning or not head:
         raise ValueError(
             f"{expected}, received one where {learning or 'nothing'} learns before the head of "
-            f"{len(head)} layers. Set `base.trainable = False`, add a head, and compile again."
+            f"{len(head)} layers. Set `base.trainable = False`, add a head, and compile again; or "
+            "call the model's own `fit` to fine-tune the base."
         )
     return Parts(tuple(_flatten(front)), base, tuple(head))
 

@@ -41,9 +41,14 @@ def find_worth(
 
     Raises:
         ValueError: If columns or policies are missing, the baseline has fewer than two numbers of
-            photos, the seeds differ or are fewer than two, or none counts somewhere.
+            photos, the seeds differ or are fewer than two, none counts somewhere, or
+            `confidence` is out of its range.
     """
     _check(table, policy, baseline)
+    if not 0 < confidence < 1:
+        raise ValueError(
+            f"Expected `confidence` between 0 and 1, received {confidence!r}. 0.95 stands for 95 %."
+        )
     losses, seeds = {}, sorted(table.loc[table["policy"] == policy, "seed"].unique())
     for name in (policy, baseline):
         runs = table[table["policy"] == name]

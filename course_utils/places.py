@@ -83,8 +83,8 @@ def write_photos(
         The folder.
 
     Raises:
-        ValueError: If images and labels do not fit together, pixels are outside [0, 1], or the
-            names are not sorted.
+        ValueError: If images and labels do not fit together, the shape is another, pixels are
+            outside [0, 1], or the names are equal or not sorted.
     """
     images, labels = np.asarray(images), np.asarray(labels)
     if labels.shape != (len(images), 1) or not np.isin(labels, (0, 1)).all():
@@ -93,12 +93,18 @@ def write_photos(
             f"{np.unique(labels)[:5]} in the shape {labels.shape}. Take both from the same split, "
             "as split.read(…) and split.labels give them."
         )
-    if list(class_names) != sorted(class_names) or len(class_names) != 2:
+    if list(class_names) != sorted(set(class_names)) or len(class_names) != 2:
         raise ValueError(
-            f"Expected two class names in alphabetical order, received {tuple(class_names)}: Keras "
-            "counts folders in that order. Sort them, and the labels with them."
+            "Expected two different class names in alphabetical order, received "
+            f"{tuple(class_names)}: Keras counts folders in that order. Sort them, and the labels "
+            "with them."
         )
-    if images.min() < 0 or images.max() > 1:
+    if images.ndim != 4 or images.shape[-1] != 3 or not len(images):
+        raise ValueError(
+            "Expected one photo or more of shape (count, height, width, 3), received the shape "
+            f"{images.shape}. Give three channels to each, and put a single photo in a list."
+        )
+    if not (images.min() >= 0 and images.max() <= 1):  # NaN fails this as well
         raise ValueError(
             f"Expected pixels in [0, 1], received {images.min():g} to {images.max():g}. Divide by "
             "what stands for white."
@@ -166,8 +172,13 @@ def collect(batches: Iterable) -> tuple[np.ndarray, np.ndarray]:
     Returns:
         Images, float32 (count, height, width, 3), and labels, float32 (count, 1), whether they
         come as (batch, 1) or, as from `flow_from_directory`, as (batch,).
+
+    Raises:
+        ValueError: If there is no batch.
     """
     pairs = [tuple(map(np.asarray, batch)) for batch in _one_epoch(batches)]
+    if not pairs:
+        raise ValueError("Expected batches of photos, received none. Is the folder empty?")
     images, labels = (np.concatenate(part) for part in zip(*pairs, strict=True))
     return images, labels.reshape(-1, 1)
 

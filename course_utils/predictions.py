@@ -87,14 +87,15 @@ def bet(question: str, answer: str, *, choices: Sequence[str], sure: float = 0.5
     if not isinstance(answer, str) or not answer.strip():
         print(f"No bet yet: put one of {', '.join(map(repr, choices))} in the quotes.")
         return
-    if answer.strip() not in choices:
+    answer = answer.strip().lower().replace("’", "'")  # as word processors write "can't"
+    if answer not in choices:
         raise ValueError(
             f"Expected a bet on one of {', '.join(map(repr, choices))}, received {answer!r}."
         )
     if isinstance(sure, bool) or not isinstance(sure, int | float) or not 0 <= sure <= 1:
         raise ValueError(f"Expected `sure` from 0 to 1, received {sure!r}. 0.7 stands for 70 %.")
     with write_whole(_record("bets")) as beside:
-        kept = load_predictions("bets") | {question: [answer.strip(), float(sure)]}
+        kept = load_predictions("bets") | {question: [answer, float(sure)]}
         beside.write_text(json.dumps(kept, indent=1, ensure_ascii=False), encoding="utf-8")
     print("Kept.")
 
@@ -103,7 +104,7 @@ def settle_bet(question: str, outcome: str) -> None:
     """Prints a bet beside its outcome, and its score.
 
     The score is the square of how far off the sureness was (Brier): 0 for a bet won that was
-    sure, 1 for one lost that was sure, 0.25 for knowing nothing. Saying what you believe scores
+    sure, 1 for one lost that was sure, 0.25 for either at half sure. Saying what you believe scores
     best in the long run.
 
     Args:
@@ -121,4 +122,4 @@ def settle_bet(question: str, outcome: str) -> None:
     answer, sure = kept
     score = (sure - (answer == outcome)) ** 2
     print(f"You bet on {answer!r}, {sure:.0%} sure. It turned out: {outcome!r}.")
-    print(f"Score: {score:.2f} (0 is best, 0.25 is knowing nothing, 1 is worst).")
+    print(f"Score: {score:.2f} (0 is best, 0.25 is what half sure always gets, 1 is worst).")

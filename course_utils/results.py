@@ -1,5 +1,6 @@
 """Reads what was measured and published in data/results, and takes the runs of one policy out."""
 
+import difflib
 from pathlib import Path
 
 import pandas as pd
@@ -42,8 +43,12 @@ def read_published(name: str) -> pd.DataFrame:
     """
     path = results_dir() / f"{name}.csv"
     if not path.is_file():
-        there = ", ".join(sorted(file.stem for file in results_dir().glob("*.csv")))
-        raise ValueError(f"Expected a table out of {there or 'none'}, received {name!r}.")
+        there = sorted(file.stem for file in results_dir().glob("*.csv"))
+        near = difflib.get_close_matches(str(name), there, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(
+            f"Expected a table out of {', '.join(there) or 'none'}, received {name!r}.{hint}"
+        )
     read = READERS.get(path.name)
     table = read(path) if read else pd.read_csv(path, comment="#")
     if "policy" in table and table["policy"].is_unique:
