@@ -267,9 +267,9 @@ def write_comparison(found: Comparison, prefix: str, views) -> None:
         for measure in ("accuracy", "loss"):
             table = found.differences(measure, photos="sealed", living=living)
             write_table(table, f"{prefix}differences-{measure}{ending}")
+        chosen = found.differences("loss", photos="sealed", epoch="chosen", living=living)
+        write_table(chosen, f"{prefix}differences-loss-chosen{ending}")
         write_table(found.summary(living=living), f"{prefix}summary{ending}")
-    chosen = found.differences("loss", photos="sealed", epoch="chosen")
-    write_table(chosen, f"{prefix}differences-loss-chosen")
     for measure in ("accuracy", "loss"):
         print(f"\n{found.verdict(measure)}")
 
