@@ -87,15 +87,16 @@ def bet(question: str, answer: str, *, choices: Sequence[str], sure: float = 0.5
     if not isinstance(answer, str) or not answer.strip():
         print(f"No bet yet: put one of {', '.join(map(repr, choices))} in the quotes.")
         return
-    answer = answer.strip().lower().replace("’", "'")  # as word processors write "can't"
-    if answer not in choices:
+    written = answer.strip().casefold().replace("’", "'")  # as word processors write "can't"
+    chosen = next((choice for choice in choices if choice.casefold() == written), None)
+    if chosen is None:
         raise ValueError(
             f"Expected a bet on one of {', '.join(map(repr, choices))}, received {answer!r}."
         )
     if isinstance(sure, bool) or not isinstance(sure, int | float) or not 0 <= sure <= 1:
         raise ValueError(f"Expected `sure` from 0 to 1, received {sure!r}. 0.7 stands for 70 %.")
     with write_whole(_record("bets")) as beside:
-        kept = load_predictions("bets") | {question: [answer, float(sure)]}
+        kept = load_predictions("bets") | {question: [chosen, float(sure)]}
         beside.write_text(json.dumps(kept, indent=1, ensure_ascii=False), encoding="utf-8")
     print("Kept.")
 

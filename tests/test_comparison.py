@@ -110,6 +110,9 @@ def test_stored_runs_that_are_damaged_are_named_and_trained_again(
     ("policies", "options", "message"),
     [
         ({"none": Augmentation()}, {}, "two policies or more"),
+        ([Augmentation(), Augmentation()], {}, "a dictionary from names to policies"),
+        ({"none": Augmentation(), "flip": "horizontal"}, {}, "each an Augmentation or a list"),
+        ({"none": Augmentation(), "flip": keras.layers.RandomFlip()}, {}, "a list of layers"),
         (POLICIES, {"seeds": 1}, "`seeds` to be a whole number from 2, received 1"),
         (POLICIES, {"epochs": 0}, "`epochs` to be a whole number from 1"),
         ({**POLICIES, "none again": Augmentation(zoom=0.1)}, {}, "no policy called 'none again'"),
@@ -118,6 +121,17 @@ def test_stored_runs_that_are_damaged_are_named_and_trained_again(
 def test_nonsense_is_refused(make_base, make_splits, policies, options, message):
     with pytest.raises(ValueError, match=message):
         compare(policies, make_splits(), make_base(), **{**OPTIONS, **options})
+
+
+def test_splits_are_told_from_a_base(make_base, make_splits):
+    with pytest.raises(ValueError, match="Expected Splits behind the policies, received"):
+        compare(POLICIES, make_base(), make_splits(), **OPTIONS)
+
+
+@pytest.mark.parametrize("margin", [-0.1, 1, 5, "1%"])
+def test_a_margin_that_is_none_is_refused(make_splits, margin):
+    with pytest.raises(ValueError, match="`margin` from 0 to less than 1"):
+        build_comparison(make_splits(valid=20)).verdict(margin=margin)
 
 
 # What is said of runs that are made up

@@ -120,6 +120,11 @@ def test_differences_show_both_intervals_and_say_them():
     lines = [line.get_xdata() for line in figure.axes[0].lines]
     assert any(np.array_equal(line, (0.01, 0.03)) for line in lines)
     assert any(np.array_equal(line, (-0.01, 0.05)) for line in lines)
+    bars = [line for line in figure.axes[0].lines if line.get_linewidth() >= 2]
+    assert {line.get_solid_capstyle() for line in bars} == {"butt"}, "bars end with the interval"
+    for odd in (table.drop(columns="seeds_low"), table.loc["flip"], table.iloc[:0]):
+        with pytest.raises(ValueError, match="a row or more and the columns difference, seeds_low"):
+            comparison_figures.plot_differences(odd, baseline="none", measure="loss", title="Odd")
     assert figure.to_png().startswith(b"\x89PNG")
 
 

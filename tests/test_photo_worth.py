@@ -90,6 +90,8 @@ def test_tables_that_do_not_fit_are_refused():
         find_worth(table, "zoom", "none")
     with pytest.raises(ValueError, match="none called dead_head"):
         find_worth(table.drop(columns="dead_head"), "flip", "none")
+    with pytest.raises(ValueError, match="`confidence` between 0 and 1, received 95"):
+        find_worth(table, "flip", "none", confidence=95)
     one = (table["policy"] == "flip") | (table["train_photos"] == 100)
     with pytest.raises(ValueError, match="'none' with two numbers of train photos"):
         find_worth(table[one], "flip", "none")

@@ -260,6 +260,11 @@ def test_using_up_goes_through_every_batch_once(make_photos):
         places.use_up([])
 
 
+def test_collecting_nothing_is_refused():
+    with pytest.raises(ValueError, match="Is the folder empty"):
+        places.collect([])
+
+
 def test_a_device_is_told_from_where_the_values_lie():
     assert places.find_device(np.zeros(3)) == "CPU"
     assert places.find_device(tensorflow.zeros(3)) == runtime.device()
@@ -297,6 +302,13 @@ def test_photos_that_would_be_written_wrongly_are_refused(tmp_path):
         places.write_photos(images, labels, tmp_path, class_names=("Truck", "Car"))
     with pytest.raises(ValueError, match=r"pixels in \[0, 1\].*Divide"):
         places.write_photos(images * 255, labels, tmp_path, class_names=NAMES)
+    with pytest.raises(ValueError, match=r"received nan to nan"):
+        places.write_photos(images * np.nan, labels, tmp_path, class_names=NAMES)
+    with pytest.raises(ValueError, match="two different class names"):
+        places.write_photos(images, labels, tmp_path, class_names=("Car", "Car"))
+    for odd in (images[..., 0], images[..., :1], images[:0]):
+        with pytest.raises(ValueError, match=r"of shape \(count, height, width, 3\), received the"):
+            places.write_photos(odd, labels[: len(odd)], tmp_path, class_names=NAMES)
     assert not list(tmp_path.iterdir())
 
 
@@ -426,7 +438,7 @@ def test_tf_image_throws_one_die_for_a_batch_and_keras_one_a_photo():
         assert recover_draws(copies, views)["factor"].round(5).nunique() == expected
 
 
-def test_random_crop_alone_throws_one_die_for_a_batch():
+def test_random_crop_throws_one_die_for_a_batch():
     # Of the layers that a pipeline may call; it does so in a model as well.
     copies = np.repeat(make_tinted(1)[0], 16, axis=0)
     crop = keras.layers.RandomCrop(6, 6, seed=3)

@@ -82,6 +82,8 @@ def test_nothing_bet_is_nothing_scored_and_nonsense_is_refused(capsys):
     assert capsys.readouterr().out == "You have bet nothing. It turned out: better.\n"
     with pytest.raises(ValueError, match="one of 'better', 'worse', received 'maybe'"):
         predictions.bet("flip", "maybe", choices=("better", "worse"))
+    predictions.bet("flip", "Can’t tell ", choices=("better", "can't tell"))
+    assert predictions.load_predictions("bets")["flip"][0] == "can't tell"
     for sure in (70, -0.1, "0.7", True):
         with pytest.raises(ValueError, match="`sure` from 0 to 1"):
             predictions.bet("flip", "better", choices=("better", "worse"), sure=sure)

@@ -66,6 +66,8 @@ def test_an_unknown_table_is_answered_with_the_ones_there_are(published):
     published("sensitivity", make_sensitivity())
     with pytest.raises(ValueError, match="out of photo-counts, sensitivity, received 'views'"):
         read_published("views")
+    with pytest.raises(ValueError, match="Did you mean 'photo-counts'"):
+        read_published("photo_counts")
 
 
 @pytest.mark.parametrize(
