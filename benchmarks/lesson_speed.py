@@ -53,11 +53,7 @@ def measure(chosen: argparse.Namespace) -> list[Row]:
         with new_cache():
             for name in ("first", "second"):
                 seconds[name].append(_time(_train_stored, base, splits))
-    passes = {
-        "fit": EPOCHS * (TRAIN + VALID),
-        "train": EPOCHS * (2 * TRAIN + VALID),  # It measures clean train photos as well.
-        "first": TRAIN * (1 + FULL.views) + VALID,
-    }
+    passes = _count_passes(TRAIN, VALID)
     names = {
         "fit": "plain `fit` with valid photos, one epoch × 30",
         "train": '`train(…, method="in_model")`, which measures clean train photos too, × 30',
@@ -96,17 +92,22 @@ def _time(way, *words) -> float:
     return time.perf_counter() - start
 
 
+def _count_passes(train_photos: int, valid_photos: int) -> dict[str, int]:
+    """Returns how many photos each way sends through the base; the second run sends none."""
+    return {
+        "fit": EPOCHS * (train_photos + valid_photos),
+        "train": EPOCHS * (2 * train_photos + valid_photos),  # the train photos clean as well
+        "first": train_photos * (1 + FULL.views) + valid_photos,
+    }
+
+
 def _project(speeds, names) -> list[Row]:
     base = build_small_base()
     splits = build_splits(ALL_TRAIN, ALL_VALID, batch_size=FULL.batch_size)
     with new_cache():
         _train_stored(base, splits)
         head = statistics.median(_time(_train_stored, base, splits) for _ in range(ROUNDS))
-    passes = {
-        "fit": EPOCHS * (ALL_TRAIN + ALL_VALID),
-        "train": EPOCHS * (2 * ALL_TRAIN + ALL_VALID),
-        "first": ALL_TRAIN * (1 + FULL.views) + ALL_VALID,
-    }
+    passes = _count_passes(ALL_TRAIN, ALL_VALID)
     whole = {name: passes[name] / speeds[name] for name in passes}
     whole["first"] += head
     whole["second"] = head
