@@ -14,11 +14,12 @@ from course_utils import runtime
 
 tensorflow = runtime.import_tensorflow()
 from course_utils.augmentation import Augmentation  # noqa: E402 (TensorFlow is to be quiet first)
-from course_utils.features import BATCH, FeatureStore, choose_precision, list_views  # noqa: E402
+from course_utils.features import FeatureStore, list_views  # noqa: E402
+from course_utils.forward import choose_precision  # noqa: E402
 from course_utils.progress import Progress  # noqa: E402
 from course_utils.weights import load_vgg16_base  # noqa: E402
 
-ROUNDS, PHOTOS = 3, 128
+BATCH, ROUNDS, PHOTOS = 64, 3, 128
 TORCH = Path(__file__).with_name("torch_vgg16.py")
 
 
@@ -51,7 +52,7 @@ def measure(chosen: argparse.Namespace) -> list[Row]:
         if chosen.torch_python:
             rivals["torch"] = pass_torch
         pass_bare()
-        store.compute(build_photos(BATCH, seed=ROUNDS), view, Progress(0, ""))
+        store.compute(build_photos(PHOTOS, seed=ROUNDS), view, Progress(0, ""))
         seconds = time_in_turns(rivals, ROUNDS)
     speeds = {name: PHOTOS / statistics.median(each) for name, each in seconds.items()}
     rows = [

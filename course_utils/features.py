@@ -14,13 +14,13 @@ import time
 import uuid
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from course_utils import runtime, settings
+from course_utils import forward, runtime, settings
 from course_utils.data import Photos, epoch_order
 from course_utils.files import write_whole
 from course_utils.progress import Progress, describe_seconds
@@ -29,12 +29,7 @@ tensorflow = runtime.import_tensorflow()
 import keras  # noqa: E402 (TensorFlow is to be quiet first)
 import ml_dtypes  # noqa: E402
 
-BATCH = 64  # photos in one forward pass
 BLOCK = 256  # photos in one file: what a killed run loses at the most
-TIMED = 32  # photos in the pass that tells the speed, and in the one before it
-PRECISIONS = ("float32", "bfloat16")
-# bfloat16 has to be worth its rounding (0.4 % of a feature on average).
-WORTHWHILE_SPEEDUP = 1.1
 
 
 @dataclass(frozen=True)
@@ -133,18 +128,12 @@ def _describe(front, flips) -> str:
             weights = [
                 hashlib.sha256(weight.tobytes()).hexdigest()[:12] for weight in layer.get_weights()
             ]
-            steps.append([type(layer).__name__, _configuration(layer), weights])
+            steps.append([type(layer).__name__, forward.describe_layer(layer), weights])
         elif flips is None:
-            steps.append([type(layer).__name__, _configuration(layer)])
+            steps.append([type(layer).__name__, forward.describe_layer(layer)])
         elif isinstance(layer, keras.layers.RandomFlip) and next(outcome):
             steps.append(["flipped", _flipped_axes(layer)])
     return json.dumps(steps, sort_keys=True, default=str)
-
-
-def _configuration(layer: keras.Layer) -> dict:
-    # A layer's own seed says nothing about stored views: their dice come from `seed` alone.
-    left_out = ("name", "dtype", "trainable", "seed")
-    return {key: value for key, value in layer.get_config().items() if key not in left_out}
 
 
 def _flipped_axes(layer: keras.layers.RandomFlip) -> list[int]:
@@ -287,7 +276,7 @@ class FeatureStore:
         self.precision = precision
         self.seed = seed
         self._base = base
-        self._described = describe_base(base)
+        self._described = forward.describe_base(base)
         self._states = [state for layer in self.front for state in _seed_states(layer)]
         self._forward = None
         # Blocks that are open, by their keys' path: a mapped file holds a file handle, of which
@@ -310,8 +299,8 @@ class FeatureStore:
         for start in range(0, len(missing), BLOCK):
             positions = missing[start : start + BLOCK]
             features = []
-            for first in range(0, len(positions), BATCH):
-                batch = positions[first : first + BATCH]
+            for first in range(0, len(positions), forward.BATCH):
+                batch = positions[first : first + forward.BATCH]
                 features.append(self._pass(photos, batch, view))
                 progress.advance(len(batch))
             self._write_block(view, photos.keys[positions], np.concatenate(features))
@@ -343,9 +332,10 @@ class FeatureStore:
             photos: The photos, of which some are missing.
             view: Which version of them.
         """
-        missing = self._find_missing(photos, self._find_blocks(view))[: 2 * TIMED]
+        batch = forward.BATCH
+        missing = self._find_missing(photos, self._find_blocks(view))[: 2 * batch]
         # The first pass builds the graph; where there is one alone, it counts with that.
-        passes = [missing[start : start + TIMED] for start in range(0, len(missing), TIMED)]
+        passes = [missing[start : start + batch] for start in range(0, len(missing), batch)]
         features = []
         for positions in passes:
             start = time.perf_counter()
@@ -405,11 +395,7 @@ class FeatureStore:
 
     def _pass(self, photos: Photos, positions: np.ndarray, view: View) -> np.ndarray:
         if self._forward is None:
-            self._base = at_precision(self._base, self.precision)
-            self._forward = tensorflow.function(
-                lambda images: tensorflow.cast(self._base(images, training=False), self.precision),
-                reduce_retracing=True,
-            )
+            self._forward = forward.ForwardPass(self._base, self.precision)
             self._augment = tensorflow.function(
                 self._augment_each, autograph=False, reduce_retracing=True
             )
@@ -495,8 +481,8 @@ def prepare_features(
         return sum(store.count_missing(photos, view) for photos, view in wanted)
 
     if precision == "auto":
-        ready = (each for each in PRECISIONS if not count_missing(build(each)))
-        precision = next(ready, None) or choose_precision(base)
+        ready = (each for each in forward.PRECISIONS if not count_missing(build(each)))
+        precision = next(ready, None) or forward.choose_precision(base)
     store = build(precision)
     missing = count_missing(store)
     if progress and missing:
@@ -527,66 +513,3 @@ def _index_keys(blocks) -> dict[int, tuple[int, int]]:
         for number, (keys, _) in enumerate(blocks)
         for row, key in enumerate(keys.tolist())
     }
-
-
-def describe_base(base: keras.Model) -> str:
-    """Returns text that differs where a base's layers, weights or image size differ."""
-    digest = hashlib.blake2b(digest_size=10)
-    for layer in base.layers:
-        digest.update(json.dumps(_configuration(layer), sort_keys=True, default=str).encode())
-        for weight in layer.get_weights():
-            digest.update(np.ascontiguousarray(weight))
-    return f"{digest.hexdigest()} {base.input_shape[1:]}"
-
-
-def at_precision(base: keras.Model, precision: str) -> keras.Model:
-    """Returns the base itself for float32, or a frozen copy that computes in less.
-
-    Args:
-        base: A frozen base with float32 weights.
-        precision: `"float32"`, `"bfloat16"` or `"float16"`.
-    """
-    if precision == "float32":
-        return base
-
-    def copy(layer):
-        return type(layer).from_config({**layer.get_config(), "dtype": f"mixed_{precision}"})
-
-    copied = keras.models.clone_model(base, clone_function=copy)
-    copied.set_weights(base.get_weights())
-    copied.trainable = False
-    return copied
-
-
-def choose_precision(base: keras.Model) -> str:
-    """Returns the precision that is faster on this machine, timed once and remembered.
-
-    bfloat16 halves the work where the processor computes in it (AVX-512 BF16, AMX) and doubles
-    it elsewhere, which no name of a processor tells for sure.
-
-    Args:
-        base: The frozen base that the features are of.
-    """
-    record = Path("machine.json")
-    machine = f"{runtime.processor()}, {runtime.device()}, TensorFlow {tensorflow.__version__}"
-    known = {}
-    for stored in reversed(settings.list_stored(record)):  # What is prepared counts first.
-        with suppress(OSError, ValueError):  # Cut off while being written: it is timed anew.
-            read = json.loads(stored.read_text(encoding="utf-8"))
-            known |= read if isinstance(read, dict) else {}
-    if known.get(machine) not in PRECISIONS:
-        speeds = {precision: _time_forward(base, precision) for precision in PRECISIONS}
-        worthwhile = speeds["bfloat16"] > WORTHWHILE_SPEEDUP * speeds["float32"]
-        known[machine] = "bfloat16" if worthwhile else "float32"
-        with write_whole(settings.cache_dir() / record) as beside:
-            beside.write_text(json.dumps(known, indent=1), encoding="utf-8")
-    return known[machine]
-
-
-def _time_forward(base: keras.Model, precision: str) -> float:
-    forward = tensorflow.function(at_precision(base, precision), autograph=False)
-    images = np.zeros((16, *base.input_shape[1:]), "float32")
-    forward(images)  # builds the graph
-    start = time.perf_counter()
-    forward(images).numpy()
-    return 16 / (time.perf_counter() - start)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from course_utils import features, gpu, runtime
+from course_utils import features, forward, gpu, runtime
 from course_utils.data import Photos, Splits
 from course_utils.features import StoredViews
 from course_utils.model import Parts, is_dead, split_model
@@ -89,9 +89,9 @@ def train(
         raise ValueError(f"Expected `epochs` to be a whole number from 1, received {epochs!r}.")
     if method not in (*METHODS, "auto"):
         raise ValueError(f"Expected `method` out of {METHODS} or 'auto', received {method!r}.")
-    if precision not in (*features.PRECISIONS, "auto"):
+    if precision not in (*forward.PRECISIONS, "auto"):
         raise ValueError(
-            f"Expected `precision` out of {features.PRECISIONS} or 'auto', received {precision!r}."
+            f"Expected `precision` out of {forward.PRECISIONS} or 'auto', received {precision!r}."
         )
     if not model.built:
         model.build((None, *splits.train.image_size, 3))
@@ -184,7 +184,7 @@ def _task_in_model(model, parts: Parts, splits: Splits, *, seed: int, augmented:
     device, precision = f"the {runtime.device()}", parts.base.dtype_policy.name
     base = parts.base
     if precision == "float32" and gpu.has_fast_half():
-        half = features.at_precision(base, "float16")
+        half = forward.at_precision(base, "float16")
         if np.isfinite(half.predict_on_batch(photos[0][0])).all():
             base, precision = half, "mixed_float16"
     gpus = gpu.list_gpus()

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from course_utils import __main__ as command_line
-from course_utils import features, files, kaggle, photos, pixels, settings
+from course_utils import files, forward, kaggle, photos, pixels, settings
 from course_utils.data import load_car_or_truck
 from course_utils.model import build_classifier
 from course_utils.training import train
@@ -37,10 +37,10 @@ import dataclasses, sys
 import numpy as np
 sys.path.insert(0, "tests")
 from test_faults import CHOSEN, build
-from course_utils import features
+from course_utils import features, forward
 from course_utils.data import load_car_or_truck
 from course_utils.training import train
-features.BLOCK = features.BATCH = 8
+features.BLOCK = forward.BATCH = 8
 print("begun", flush=True)
 sums = []
 for folder in (sys.argv[1], "drawn"):
@@ -250,9 +250,10 @@ def test_pixels_of_another_version_are_decoded_anew(tmp_path, monkeypatch):
 def test_records_of_another_version_are_written_anew(own_cache, monkeypatch, make_base):
     own_cache.mkdir()
     (own_cache / "machine.json").write_text('{"version": 9, "speeds": [1, 2]}')
-    monkeypatch.setattr(features, "_time_forward", lambda base, precision: 1.0)
-    assert features.choose_precision(make_base()) == "float32"
-    assert "float32" in json.loads((own_cache / "machine.json").read_text()).values()
+    monkeypatch.setattr(forward, "_time_forward", lambda base, precision: 1.0)
+    assert forward.choose_precision(make_base()) == "float32"
+    stored = json.loads((own_cache / "machine.json").read_text())
+    assert {"float32": 1.0, "bfloat16": 1.0} in stored.values()
 
 
 def test_a_clock_set_back_changes_nothing(tmp_path, monkeypatch, own_cache):

@@ -1,6 +1,5 @@
 """Stored features are what the frozen base would have said, whoever asks, in whatever order."""
 
-import json
 import os
 import signal
 import subprocess
@@ -11,20 +10,18 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from course_utils import features, settings
+from course_utils import features, forward, settings
 from course_utils.augmentation import Augmentation
 from course_utils.data import epoch_order
 from course_utils.features import (
     FeatureStore,
     StoredViews,
-    at_precision,
-    choose_precision,
     clean_view,
-    describe_base,
     draw_views,
     is_random,
     list_views,
 )
+from course_utils.forward import at_precision, describe_base
 from course_utils.model import build_imagenet_preprocessing
 from course_utils.progress import Progress
 
@@ -58,7 +55,7 @@ def make_store(make_base):
 @pytest.fixture
 def small_blocks(monkeypatch):
     monkeypatch.setattr(features, "BLOCK", 8)
-    monkeypatch.setattr(features, "BATCH", 4)
+    monkeypatch.setattr(forward, "BATCH", 4)
 
 
 def block_files(own_cache, ending="keys.npy"):
@@ -287,11 +284,11 @@ def test_an_interrupted_run_goes_on_from_its_blocks(
 KILLED = """
 import os, signal, sys
 import numpy as np
-from course_utils import features
+from course_utils import features, forward
 from course_utils.data import Photos
 from course_utils.progress import Progress
 import keras
-features.BLOCK, features.BATCH = 8, 4
+features.BLOCK, forward.BATCH = 8, 4
 inputs = keras.Input((16, 16, 3))
 kernel = keras.initializers.GlorotUniform(seed=0)
 outputs = keras.layers.Conv2D(4, 3, strides=4, activation="relu", kernel_initializer=kernel)(inputs)
@@ -517,16 +514,6 @@ def test_bfloat16_features_round_the_float32_ones_and_come_back_as_stored(
     assert small < 0.6 * large
 
 
-def test_the_base_itself_stays_in_float32(make_base):
-    base = make_base()
-    assert at_precision(base, "float32") is base
-    copied = at_precision(base, "bfloat16")
-    assert base.compute_dtype == "float32" and copied.layers[-1].compute_dtype == "bfloat16"
-    for one, two in zip(base.get_weights(), copied.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, two)
-        assert two.dtype == np.float32
-
-
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_base_built_under_a_mixed_policy_is_stored_in_the_precision_asked_for(
@@ -538,45 +525,6 @@ def test_a_base_built_under_a_mixed_policy_is_stored_in_the_precision_asked_for(
     for view in (clean_view(front), *list_views(front, views=1, seed=SEED)):
         result, _ = compute(store, photos, view)
         assert result.dtype == np.float32 and result.max() > 0.1
-
-
-def test_precision_is_timed_once_and_remembered(make_base, monkeypatch, own_cache):
-    timed = []
-    speeds = {"float32": 10.0, "bfloat16": 20.0}
-
-    def time_forward(base, precision):
-        timed.append(precision)
-        return speeds[precision]
-
-    monkeypatch.setattr(features, "_time_forward", time_forward)
-    assert choose_precision(make_base()) == "bfloat16"
-    speeds["bfloat16"] = 1.0
-    assert choose_precision(make_base()) == "bfloat16"  # as remembered
-    assert sorted(timed) == ["bfloat16", "float32"]
-    # Another machine that shares the cache is timed for itself.
-    monkeypatch.setattr(features.runtime, "processor", lambda: "another processor")
-    assert choose_precision(make_base()) == "float32"
-    assert len(json.loads((own_cache / "machine.json").read_text())) == 2
-
-
-def test_bfloat16_has_to_be_worth_its_rounding(make_base, monkeypatch):
-    speeds = {"float32": 10.0, "bfloat16": 10.5}
-    monkeypatch.setattr(features, "_time_forward", lambda base, precision: speeds[precision])
-    assert choose_precision(make_base()) == "float32"
-
-
-@pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"machine": 3}'])
-def test_a_damaged_record_of_precision_is_timed_again(make_base, monkeypatch, own_cache, content):
-    own_cache.mkdir()
-    (own_cache / "machine.json").write_text(content)
-    monkeypatch.setattr(features, "_time_forward", lambda base, precision: len(precision))
-    assert choose_precision(make_base()) == "bfloat16"
-    assert choose_precision(make_base()) == "bfloat16"
-
-
-def test_both_precisions_can_be_timed(make_base):
-    for precision in features.PRECISIONS:
-        assert features._time_forward(make_base(), precision) > 0
 
 
 @pytest.mark.parametrize("count", [1, 10, 40, 100])

@@ -11,7 +11,7 @@ from course_utils import (
     archives,
     check,
     doctor,
-    features,
+    forward,
     pixels,
     prepare,
     runtime,
@@ -184,12 +184,12 @@ def test_a_prepared_archive_is_not_unpacked_again(tmp_path, monkeypatch, own_pho
 
 
 def test_the_prepared_machine_is_not_timed_again(tmp_path, monkeypatch, own_cache, make_base):
-    monkeypatch.setattr(features, "_time_forward", lambda base, precision: 1.0)
-    features.choose_precision(make_base())
+    monkeypatch.setattr(forward, "_time_forward", lambda base, precision: 1.0)
+    forward.choose_precision(make_base())
     own_cache.rename(tmp_path / "prepared")
     monkeypatch.setenv("COURSE_PREPARED_DIR", str(tmp_path / "prepared"))
-    monkeypatch.setattr(features, "_time_forward", lambda *all: pytest.fail("timed again"))
-    assert features.choose_precision(make_base()) == "float32"
+    monkeypatch.setattr(forward, "_time_forward", lambda *all: pytest.fail("timed again"))
+    assert forward.choose_precision(make_base()) == "float32"
     assert not own_cache.exists()
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from course_utils import data, features, runtime, settings, training, weights
+from course_utils import data, forward, runtime, settings, training, weights
 from course_utils.augmentation import Augmentation
 from course_utils.model import build_classifier
 from course_utils.training import train
@@ -448,14 +448,14 @@ def test_precision_is_ignored_where_features_lie_ready(make_base, make_splits, m
         raise AssertionError("timed though features lie ready")
 
     options = {"epochs": 1, "method": "stored_features", "progress": False}
-    for ready in features.PRECISIONS:
+    for ready in forward.PRECISIONS:
         splits = make_splits(32 if ready == "float32" else 40)
         train(build_classifier(make_base(), seed=SEED), splits, precision=ready, **options)
         with monkeypatch.context() as patched:
-            patched.setattr(features, "choose_precision", time_nothing)
+            patched.setattr(forward, "choose_precision", time_nothing)
             history = train(build_classifier(make_base(), seed=SEED), splits, **options)
         assert history.attrs["precision"] == ready
-    monkeypatch.setattr(features, "choose_precision", lambda base: "bfloat16")
+    monkeypatch.setattr(forward, "choose_precision", lambda base: "bfloat16")
     history = train(build_classifier(make_base(seed=1), seed=SEED), splits, **options)
     assert history.attrs["precision"] == "bfloat16"
 

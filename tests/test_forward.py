@@ -1,0 +1,221 @@
+"""The base's forward pass says the same in every way, and the fastest way here is chosen."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow
+
+from course_utils import forward, winograd
+from course_utils.forward import WINOGRAD, ForwardPass, at_precision, choose_precision
+from course_utils.runtime import set_seed
+
+layers = keras.layers
+SIZE = (8, 8, 3)
+
+
+@pytest.fixture
+def any_channels(monkeypatch):
+    monkeypatch.setattr(winograd, "FEWEST_CHANNELS", 1)
+
+
+@pytest.fixture
+def timed(monkeypatch):
+    """Speeds of the ways, in place of the clock's; collects which were timed."""
+
+    class Timed(dict):
+        ways = ()
+
+        def time_forward(self, base, way):
+            self.ways += (way,)
+            return self[way]
+
+    speeds = Timed({"float32": 10.0, "bfloat16": 1.0, WINOGRAD: 20.0})
+    monkeypatch.setattr(forward, "_time_forward", speeds.time_forward)
+    return speeds
+
+
+def build_base(seed=0, *, size=SIZE):
+    base = keras.Sequential(
+        [
+            keras.Input(size),
+            layers.Conv2D(
+                6,
+                3,
+                padding="same",
+                activation="relu",
+                kernel_initializer=keras.initializers.GlorotUniform(seed=seed),
+            ),
+            layers.MaxPooling2D(),
+        ]
+    )
+    base.trainable = False
+    return base
+
+
+def draw_images(count=forward.BATCH, *, seed=0):
+    return np.random.default_rng(seed).random((count, *SIZE)).astype("float32")
+
+
+def count_compiled(monkeypatch):
+    """Notes every base that is compiled anew."""
+    forward._build_winograd.cache_clear()
+    compiled, copy = [], winograd.copy_with_winograd
+    monkeypatch.setattr(
+        winograd, "copy_with_winograd", lambda base: compiled.append(base) or copy(base)
+    )
+    return compiled
+
+
+# Features
+
+
+@pytest.mark.parametrize("count", [1, 8, 31, 32, 33])
+@pytest.mark.parametrize("way", ["plain", "Winograd"])
+def test_features_are_the_bases_own(any_channels, timed, monkeypatch, count, way):
+    timed[WINOGRAD] = 20.0 if way == "Winograd" else 5.0
+    compiled = count_compiled(monkeypatch)
+    base, images = build_base(), draw_images(count)
+    features = ForwardPass(base, "float32")(images)
+    assert features.dtype == "float32" and features.shape == (count, *base.output_shape[1:])
+    np.testing.assert_allclose(features, base(images, training=False), atol=1e-5)
+    # A batch that is not whole would be compiled for itself.
+    assert len(compiled) == (way == "Winograd" and count == forward.BATCH)
+
+
+def test_a_base_is_compiled_once_for_all_that_use_it(any_channels, timed, monkeypatch):
+    compiled = count_compiled(monkeypatch)
+    base, images = build_base(), draw_images()
+    first = ForwardPass(base, "float32")(images)
+    np.testing.assert_array_equal(ForwardPass(base, "float32")(images), first)
+    assert len(compiled) == 1
+
+
+def test_weights_that_have_changed_are_compiled_anew(any_channels, timed):
+    base, images = build_base(), draw_images()
+    before = ForwardPass(base, "float32")(images).numpy()
+    base.set_weights([2 * weight for weight in base.get_weights()])
+    after = ForwardPass(base, "float32")(images).numpy()
+    np.testing.assert_allclose(after, 2 * before, atol=1e-5)
+
+
+def test_runs_that_can_be_repeated_are_compiled_as_well(any_channels, timed):
+    base, images = build_base(), draw_images()
+    expected = base(images, training=False)
+    set_seed(1)
+    forward._build_winograd.cache_clear()
+    features = ForwardPass(base, "float32")(images)
+    np.testing.assert_allclose(features, expected, atol=1e-5)
+
+
+def test_the_real_vgg16_says_the_same_compiled(prepared_weights, timed):
+    from course_utils.weights import load_vgg16_base
+
+    base = load_vgg16_base()
+    replaced = [layer.name for layer in base.layers if winograd.fits(layer)]
+    assert replaced[0] == "block2_conv2" and len(replaced) == 10
+    images = np.random.default_rng(5).random((forward.BATCH, 128, 128, 3)).astype("float32")
+    expected = base(images, training=False).numpy()
+    features = ForwardPass(base, "float32")(images)
+    assert timed.ways == ("float32", "bfloat16", WINOGRAD)
+    np.testing.assert_allclose(features, expected, atol=5e-6 * expected.max())
+
+
+# Where it does not apply
+
+
+def test_on_a_gpu_the_base_runs_as_it_is(any_channels, timed, monkeypatch):
+    monkeypatch.setattr(forward.runtime, "device", lambda: "GPU")
+    compiled = count_compiled(monkeypatch)
+    ForwardPass(build_base(), "float32")(draw_images())
+    assert not compiled and not timed.ways
+
+
+def test_neither_in_bfloat16_nor_without_its_kind_of_layer(timed, monkeypatch):
+    compiled = count_compiled(monkeypatch)
+    ForwardPass(build_base(), "float32")(draw_images())  # six channels: too few
+    monkeypatch.setattr(winograd, "FEWEST_CHANNELS", 1)
+    ForwardPass(build_base(), "bfloat16")(draw_images())
+    unknown = build_base(size=(None, None, 3))
+    assert ForwardPass(unknown, "float32")(draw_images()).shape == (forward.BATCH, 4, 4, 6)
+    assert not compiled and not timed.ways
+
+
+def test_a_machine_without_the_compiler_is_told_once(any_channels, monkeypatch, capsys, own_cache):
+    def refuse(base, described):
+        def compiled(images):
+            raise tensorflow.errors.NotFoundError(None, None, "no compiler for this\nplatform")
+
+        return compiled
+
+    monkeypatch.setattr(forward, "_build_winograd", refuse)
+    base, images = build_base(), draw_images()
+    expected = base(images, training=False)
+    for told in (True, False):
+        np.testing.assert_allclose(ForwardPass(base, "float32")(images), expected, atol=1e-6)
+        assert ("half the speed. (no compiler for this)" in capsys.readouterr().out) is told
+    (speeds,) = json.loads((own_cache / "machine.json").read_text()).values()
+    assert speeds[WINOGRAD] == 0
+
+
+# The choice
+
+
+def test_the_ways_are_timed_once_and_remembered(any_channels, timed, monkeypatch, own_cache):
+    timed["bfloat16"] = 30.0
+    assert choose_precision(build_base()) == "bfloat16"
+    timed["bfloat16"] = 1.0
+    assert choose_precision(build_base()) == "bfloat16"  # as remembered
+    assert timed.ways == ("float32", "bfloat16", WINOGRAD)
+    # Another machine that shares the cache is timed for itself, and another base.
+    monkeypatch.setattr(forward.runtime, "processor", lambda: "another processor")
+    assert choose_precision(build_base()) == "float32"
+    assert choose_precision(build_base(seed=1)) == "float32"
+    assert len(json.loads((own_cache / "machine.json").read_text())) == 3
+
+
+@pytest.mark.parametrize(
+    ("bfloat16", "compiled", "expected"),
+    [(10.5, 5.0, "float32"), (12.0, 5.0, "bfloat16"), (12.0, 20.0, "float32")],
+)
+def test_bfloat16_has_to_be_worth_its_rounding(any_channels, timed, bfloat16, compiled, expected):
+    timed["bfloat16"], timed[WINOGRAD] = bfloat16, compiled
+    assert choose_precision(build_base()) == expected
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "null", '{"machine": 3}', '{"machine": "float32"}']
+)
+def test_a_damaged_record_is_timed_again(make_base, timed, own_cache, content):
+    own_cache.mkdir()
+    (own_cache / "machine.json").write_text(content.replace("machine", "another machine"))
+    timed["bfloat16"] = 20.0
+    assert choose_precision(make_base()) == "bfloat16"
+    assert choose_precision(make_base()) == "bfloat16"
+    assert timed.ways == ("float32", "bfloat16")
+
+
+@pytest.mark.parametrize("damage", ["float32", None, {}, {"float32": "fast", "bfloat16": 1}])
+def test_a_damaged_entry_is_timed_again(make_base, timed, own_cache, damage):
+    choose_precision(make_base())
+    record = own_cache / "machine.json"
+    (machine,) = json.loads(record.read_text())
+    record.write_text(json.dumps({machine: damage}))
+    assert choose_precision(make_base()) == "float32"
+    assert json.loads(record.read_text())[machine] == {"float32": 10.0, "bfloat16": 1.0}
+
+
+def test_every_way_can_be_timed(any_channels):
+    for way in (*forward.PRECISIONS, WINOGRAD):
+        assert forward._time_forward(build_base(), way) > 0
+
+
+def test_the_base_itself_stays_in_float32(make_base):
+    base = make_base()
+    assert at_precision(base, "float32") is base
+    copied = at_precision(base, "bfloat16")
+    assert base.compute_dtype == "float32" and copied.layers[-1].compute_dtype == "bfloat16"
+    for one, two in zip(base.get_weights(), copied.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
+        assert two.dtype == np.float32
