@@ -13,6 +13,7 @@ from course_utils import runtime
 
 tensorflow = runtime.import_tensorflow()
 from course_utils.augmentation import CATALOGUE, Augmentation  # noqa: E402 (quiet first)
+from course_utils.places import compile_layers  # noqa: E402
 
 BATCH, BATCHES, ROUNDS = 64, 4, 3
 
@@ -27,13 +28,7 @@ def _measure_one(name: str, images) -> Row:
     entry = CATALOGUE[name]
     strength = "horizontal" if entry.unit == "choice" else entry.maximum / 2
     layers = Augmentation(**{name: strength}).layers(seed=1)
-
-    def augment(batch):
-        for layer in layers:
-            batch = layer(batch, training=True)
-        return batch
-
-    compiled = tensorflow.function(augment, autograph=False)
+    augment = compile_layers(layers)
     pipeline = (
         tensorflow.data.Dataset.from_tensors(images)
         .repeat(BATCHES)
@@ -43,7 +38,7 @@ def _measure_one(name: str, images) -> Row:
 
     def in_model():
         for _ in range(BATCHES):
-            compiled(images).numpy()
+            augment(images).numpy()
 
     def in_pipeline():
         for batch in pipeline:

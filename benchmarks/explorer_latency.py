@@ -55,6 +55,7 @@ def show(rotation=20.0, contrast=0.5):
 
 ipywidgets.interact(show, rotation=(0.0, 180.0, 5.0), contrast=(0.0, 1.0, 0.05));
 """
+PRESSES, ROUNDS = 10, 3
 # Resolves with the milliseconds from the key press to the frame after the new picture is decoded.
 TIME_ONE_PRESS = """
 ([picture, slider, key]) => new Promise((resolve, reject) => {
@@ -140,9 +141,6 @@ def _time_page(lab, browser, kind: str) -> tuple[dict[str, np.ndarray], float]:
     held = page.evaluate(TIME_HELD_KEY, [picture, slider, 30])
     page.close()
     return found, held
-
-
-PRESSES, ROUNDS = 10, 3
 
 
 def measure(chosen: argparse.Namespace) -> list[Row]:

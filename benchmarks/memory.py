@@ -30,7 +30,7 @@ from measuring import (
 from course_utils import settings
 
 TIMES = (1, 2, 4, 8)
-PHOTOS, VGG16_PHOTOS = 1250, 8
+PHOTOS, VGG16_PHOTOS = 1250, 32  # whole batches of the base
 SEEDS = (2, 5, 20, 50)
 ROUNDS = 3
 
@@ -87,14 +87,15 @@ def _draw(found) -> None:
 
 def _time_features(base, photos_of_sizes) -> list[float]:
     """Returns for each size the median seconds of computing its features, without start-up."""
-    from course_utils import features
+    from course_utils import features, forward
     from course_utils.progress import Progress
 
     clean = features.clean_view(())
     store = features.FeatureStore((), base, precision="float32", seed=1)
     with new_cache():
-        for size in (4, 8):  # two sizes, and the graph takes any
-            store.compute(build_photos(size, seed=0), clean, Progress(0, ""))
+        # Two sizes, and the graph takes any; then a whole batch, which may be compiled for itself.
+        for seed, size in enumerate((4, 8, forward.BATCH)):
+            store.compute(build_photos(size, seed=seed), clean, Progress(0, ""))
 
     def compute(photos):
         with new_cache():

@@ -37,6 +37,7 @@ PARTS = {
     "drawing": ("drawing_speed", "Drawing the embedded vehicles"),
     "changes": ("changes", "This checkout against an older one"),
 }
+OPTIONS_OF = {"features": ("torch_python",), "changes": ("against",)}
 PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "ipywidgets", "matplotlib")
 NOTES = Path(__file__).with_name("NOTES.md")  # what was tried and what is not done, by hand
 
@@ -91,9 +92,6 @@ def run_part(name: str, chosen: argparse.Namespace) -> None:
     )
     with write_whole(find_part(name)) as beside:
         beside.write_text(json.dumps(asdict(measured), ensure_ascii=False), encoding="utf-8")
-
-
-OPTIONS_OF = {"features": ("torch_python",), "changes": ("against",)}
 
 
 def write_results() -> str:

@@ -1,7 +1,6 @@
 """How long it takes until a lesson's first cell has run, and what of it is TensorFlow's."""
 
 import argparse
-import os
 import statistics
 
 import nbformat
@@ -28,8 +27,7 @@ def measure(chosen: argparse.Namespace) -> list[Row]:
         settings.environment(TF_CPP_MIN_LOG_LEVEL="3", COURSE_DATA_DIR=settings.DRAWN),
     ):
         rivals = {
-            name: lambda script=script: run_python("-c", script, **os.environ)
-            for name, script in scripts.items()
+            name: lambda script=script: run_python("-c", script) for name, script in scripts.items()
         }
         seconds = time_in_turns(rivals, ROUNDS)
     beside = seconds["`import tensorflow`"]

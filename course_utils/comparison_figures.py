@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from course_utils.figures import COLOURS, DescribedFigure
+from course_utils.figures import COLOURS, DescribedFigure, check_columns
 from course_utils.seed_lines import (
     Line,
     add_legend_below,
@@ -25,6 +25,7 @@ DONE = {"flip": "mirrored", "grayscale": "gray"}
 CHOICE = "choice"  # the unit of what is done or not
 ACCURACY = "share of photos right"
 LOSS = "binary cross-entropy"
+SENSITIVITY = {"accuracy": ACCURACY, "unchanged": "share of predictions unchanged"}
 
 
 def plot_groups(
@@ -65,6 +66,7 @@ def plot_groups(
     ax.grid(axis="x", alpha=0.3)
     ax.spines[["top", "right", "left"]].set_visible(False)
     ax.tick_params(left=False)
+    ax.set_title(title, fontsize=11, pad=20)  # above the word at the line of chance
     fig.legend(loc="outside lower center", ncols=len(groups), frameon=False)
     return fig
 
@@ -98,8 +100,11 @@ def plot_differences(
     Raises:
         ValueError: If there is no row, or a column is missing.
     """
-    _check_columns(
-        differences, ("difference", "seeds_low", "seeds_high", "photos_low", "photos_high")
+    columns = ("difference", "seeds_low", "seeds_high", "photos_low", "photos_high")
+    check_columns(
+        differences,
+        columns,
+        "Take it from `Comparison.differences`, several rows with `.loc[[…]]`.",
     )
     fig = DescribedFigure(
         title=title,
@@ -128,15 +133,6 @@ def plot_differences(
     ax.set_title(title, fontsize=11)
     fig.legend(loc="outside lower center", ncols=2, frameon=False)
     return fig
-
-
-def _check_columns(table, columns: tuple[str, ...]) -> None:
-    if not isinstance(table, pd.DataFrame) or table.empty or not set(columns) <= set(table):
-        received = list(table) if isinstance(table, pd.DataFrame) else type(table).__name__
-        raise ValueError(
-            f"Expected a table with a row or more and the columns {', '.join(columns)}, received "
-            f"{received}. Take it from `Comparison.differences`, several rows with `.loc[[…]]`."
-        )
 
 
 def _describe_differences(differences, baseline: str, measure: str, title: str) -> str:
@@ -229,16 +225,18 @@ def plot_sensitivity(table: pd.DataFrame, *, title: str) -> DescribedFigure:
     Returns:
         The figure, a column for each transformation, strengths in the units of the sliders.
         Lines are means over living heads, bands their 95 % Student-t intervals over seeds; the
-        legend counts dead heads.
+        legend counts dead heads. An interval that would pass 0 or 1 ends there: no share does.
 
     Raises:
-        ValueError: If there are more policies than can be told apart, or no head of one lives.
+        ValueError: If a column is missing, there are more policies than can be told apart, or no
+            head of one lives.
     """
+    columns = ("policy", "seed", "dead_head", "transformation", "unit", "strength", *SENSITIVITY)
+    check_columns(table, columns, "Take it from `measure_sensitivity`.")
     living = split_policies(table)
     labels = label_policies(table.drop_duplicates(["policy", "seed"]))
     units = table.drop_duplicates("transformation").set_index("transformation")["unit"]
     widths = [0.6 if unit == CHOICE else 1 for unit in units]
-    rows = {"accuracy": ACCURACY, "unchanged": "share of predictions unchanged"}
     fig = DescribedFigure(
         title=title,
         alt_text=_describe_sensitivity(living, labels, units, title),
@@ -246,9 +244,13 @@ def plot_sensitivity(table: pd.DataFrame, *, title: str) -> DescribedFigure:
     )
     fig.suptitle(title, fontsize=11)
     axes = fig.subplots(
-        *(len(rows), len(units)), sharex="col", sharey="row", squeeze=False, width_ratios=widths
+        *(len(SENSITIVITY), len(units)),
+        sharex="col",
+        sharey="row",
+        squeeze=False,
+        width_ratios=widths,
     )
-    for row, (measure, label) in zip(axes, rows.items(), strict=True):
+    for row, (measure, label) in zip(axes, SENSITIVITY.items(), strict=True):
         row[0].set_ylabel(label)
         for ax, (name, unit) in zip(row, units.items(), strict=True):
             draw = draw_points if unit == CHOICE else draw_lines
@@ -271,7 +273,11 @@ def _average_strengths(living, name: str, unit: str, measure: str) -> dict[str, 
     lines = {}
     for policy, runs in living.items():
         line = average_seeds(runs[runs["transformation"] == name], "strength", measure)
-        lines[policy] = line._replace(places=line.places * (100 if unit == "percent" else 1))
+        lines[policy] = line._replace(
+            places=line.places * (100 if unit == "percent" else 1),
+            low=np.clip(line.low, 0, 1),
+            high=np.clip(line.high, 0, 1),
+        )
     return lines
 
 
@@ -318,8 +324,12 @@ def plot_photo_worth(table: pd.DataFrame, *, title: str) -> DescribedFigure:
         seeds; the legend counts dead heads.
 
     Raises:
-        ValueError: If there are more policies than can be told apart, or no head of one lives.
+        ValueError: If a column is missing, there are more policies than can be told apart, or no
+            head of one lives.
     """
+    columns = ("policy", "train_photos", "seed", "dead_head")
+    columns += ("sealed_loss", "sealed_binary_accuracy")
+    check_columns(table, columns, 'Take it from `read_published("photo-counts")`.')
     living = split_policies(table)
     measures = {"sealed_loss": LOSS, "sealed_binary_accuracy": ACCURACY}
     lines = {
@@ -383,9 +393,11 @@ def plot_views_needed(table: pd.DataFrame, *, title: str) -> DescribedFigure:
         to a new view at every use, go through as a band.
 
     Raises:
-        ValueError: If there is one number of views alone, a run is there twice, or no head lives
-            with one of the numbers.
+        ValueError: If a column is missing, there is one number of views alone, a run is there
+            twice, or no head lives with one of the numbers.
     """
+    columns = ("views", "seed", "epoch", "gap", "val_loss", "val_binary_accuracy", "dead_head")
+    check_columns(table, columns, "Take it from a table of `read_published` with several views.")
     numbers = sorted(table["views"].unique())
     if len(numbers) < 2 or table.duplicated(["views", "seed", "epoch"]).any():
         raise ValueError(

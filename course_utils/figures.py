@@ -282,8 +282,12 @@ def plot_seed_bands(policies: Mapping[str, pd.DataFrame], *, title: str) -> Desc
         10th to their 90th percentile.
 
     Raises:
-        ValueError: If no head of a policy lives.
+        ValueError: If a policy's runs lack a column, or no head of it lives.
     """
+    measured = [prefix + name for prefix, *_ in CURVES for name in ("loss", "binary_accuracy")]
+    columns = ("seed", "epoch", "dead_head", *measured)
+    for runs in policies.values():
+        check_columns(runs, columns, "Take it from `results.choose_runs`.")
     living = {name: runs[~_died(runs)] for name, runs in policies.items()}
     for name, runs in living.items():
         if runs.empty:
@@ -301,6 +305,25 @@ def plot_seed_bands(policies: Mapping[str, pd.DataFrame], *, title: str) -> Desc
                 ax.fill_between(mean.index, low, high, color=colour, alpha=0.15, linewidth=0)
     _add_legend_below(fig, ax)
     return fig
+
+
+def check_columns(table: pd.DataFrame, columns: Sequence[str], advice: str) -> None:
+    """Refuses what is no table, has no row, or lacks a column that a figure is about to draw.
+
+    Args:
+        table: What was given.
+        columns: What is to be there.
+        advice: Where such a table comes from, in a sentence.
+
+    Raises:
+        ValueError: If the table will not do.
+    """
+    if not isinstance(table, pd.DataFrame) or table.empty or not set(columns) <= set(table):
+        received = list(table) if isinstance(table, pd.DataFrame) else type(table).__name__
+        raise ValueError(
+            f"Expected a table with a row or more and the columns {', '.join(columns)}, received "
+            f"{received}. {advice}"
+        )
 
 
 def _died(runs: pd.DataFrame) -> pd.Series:

@@ -14,13 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from course_utils import runtime, settings
+from course_utils import runtime, settings, winograd
 from course_utils.files import write_whole
 
 tensorflow = runtime.import_tensorflow()
 import keras  # noqa: E402 (TensorFlow is to be quiet first)
-
-from course_utils import winograd  # noqa: E402
 
 BATCH = 32  # photos in one pass
 CHUNK = 8  # photos at once in a compiled pass: what its layers hand on stays in the cache
@@ -100,8 +98,7 @@ def at_precision(base: keras.Model, precision: str) -> keras.Model:
 def choose_precision(base: keras.Model) -> str:
     """Returns the precision that is faster on this machine, timed once and remembered.
 
-    bfloat16 halves the work where the processor computes in it (AVX-512 BF16, AMX) and doubles
-    it elsewhere.
+    bfloat16 spares work where the processor computes in it (AVX-512 BF16, AMX), and none elsewhere.
 
     Args:
         base: The frozen base that the features are of.

@@ -234,7 +234,15 @@ def summarise_rounds(seconds: pd.DataFrame, *, photos: int | Mapping[str, int]) 
     Returns:
         One row a way: `photos a second` (the median of the rounds), `slowest` and `fastest`
         round, also in photos a second, and `warm-up`, in seconds.
+
+    Raises:
+        ValueError: If the photos of a way are not told.
     """
+    if isinstance(photos, Mapping) and not set(seconds) <= set(photos):
+        raise ValueError(
+            f"Expected the photos of one round for each of {', '.join(seconds)}, received them "
+            f"for {', '.join(photos) or 'none'}. Name every way, or give one number for all."
+        )
     counts = pd.Series(
         {name: photos[name] if isinstance(photos, Mapping) else photos for name in seconds.columns}
     )

@@ -10,9 +10,12 @@ Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" (201
 arXiv:1509.09308, F(4 × 4, 3 × 3).
 """
 
-import keras
 import numpy as np
-import tensorflow
+
+from course_utils import runtime
+
+tensorflow = runtime.import_tensorflow()
+import keras  # noqa: E402 (TensorFlow is to be quiet first)
 
 KERNEL, TILE, OUTPUT = 3, 6, 4  # pixels a side
 # Under so many channels, in or out, the transformations cost more than they spare.

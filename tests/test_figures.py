@@ -222,6 +222,29 @@ def test_more_policies_than_can_be_told_apart_or_dead_ones_are_refused():
         comparison_figures.plot_sensitivity(dead, title="Dead")
 
 
+@pytest.mark.parametrize("damage", ["column", "rows", "kind"])
+@pytest.mark.parametrize(
+    ("plot", "column", "source"),
+    [
+        (comparison_figures.plot_sensitivity, "unchanged", "measure_sensitivity"),
+        (comparison_figures.plot_photo_worth, "sealed_loss", "read_published"),
+        (comparison_figures.plot_views_needed, "views", "read_published"),
+        (lambda table, title: figures.plot_seed_bands({"a": table}, title=title), "epoch", "runs"),
+    ],
+)
+def test_a_table_of_another_kind_is_refused_by_name(plot, column, source, damage):
+    table = make_sensitivity().drop(columns="unchanged")
+    table = {"column": table, "rows": table[:0], "kind": {"policy": ["none"]}}[damage]
+    with pytest.raises(ValueError, match=f"the columns .*{column}.* received .*{source}"):
+        plot(table, title="Another")
+
+
+def test_no_interval_of_a_share_passes_one():
+    table = make_sensitivity(("none",)).assign(accuracy=lambda rows: 0.99 + 0.005 * rows["seed"])
+    (band,) = comparison_figures.plot_sensitivity(table, title="Near one").axes[0].collections
+    assert band.get_paths()[0].vertices[:, 1].max() == 1
+
+
 def test_photo_worth_draws_a_line_a_policy_over_a_logarithmic_axis():
     rows = [
         [policy, photos, seed, 1 / photos**0.25 + 0.01 * seed, 0.8 + 0.01 * seed, seed == 2]

@@ -237,6 +237,12 @@ def test_timing_nothing_is_refused(ways, rounds):
         places.time_in_turns(ways, rounds=rounds)
 
 
+def test_a_way_without_its_photos_is_refused():
+    seconds = pd.DataFrame({"fit": [1.0, 2.0], "train": [1.0, 2.0]})
+    with pytest.raises(ValueError, match="each of fit, train, received them for fit. Name every"):
+        places.summarise_rounds(seconds, photos={"fit": 4})
+
+
 def test_an_error_while_timing_is_not_swallowed():
     def fail():
         raise OSError("disk")

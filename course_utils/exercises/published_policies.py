@@ -221,7 +221,8 @@ def _judge_bets(bets) -> str | None:
             )
         return (
             f"On the sealed pictures {worst['policy']} {how} for {worst['question']}. Your mean "
-            f"score of {scores['score'].mean():.2f} is no better than the 0.25 of knowing nothing."
+            f"score of {scores['score'].mean():.2f} is no better than the 0.25 that half sure "
+            "always gets."
         )
     return None
 
