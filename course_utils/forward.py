@@ -141,20 +141,21 @@ def _measure_speeds(base: keras.Model, described: str) -> dict[str, float]:
 
 
 def _time_forward(base: keras.Model, way: str) -> float:
-    """Returns photos a second; none where TensorFlow has no compiler for this machine."""
-    forward, images = _build_plain, np.zeros((BATCH // 2, *base.input_shape[1:]), "float32")
-    if way == WINOGRAD:
-        # Under the name that it is used by later, so that it is compiled once.
-        forward, images = _build_winograd, np.concatenate([images, images])
-        way = describe_base(base)
-    forward = forward(base, way)
+    """Returns photos a second: 0 for a way that this base, or TensorFlow here, does not know."""
+    images = np.zeros((BATCH // 2, *base.input_shape[1:]), "float32")
     try:
+        if way == WINOGRAD:
+            # As it is called later, so that it is compiled once.
+            images = np.concatenate([images, images])
+            forward = _build_winograd(base, describe_base(base))
+        else:
+            forward = _build_plain(base, way)
         forward(images)  # builds the graph
-    except tensorflow.errors.OpError as error:
-        print(
-            "TensorFlow cannot compile the base on this machine: it runs as Keras runs it, at "
-            f"about half the speed. ({str(error).splitlines()[0]})"
-        )
+    except (ValueError, TypeError, NotImplementedError, tensorflow.errors.OpError) as error:
+        if way == "float32":
+            raise
+        why = str(error).strip().splitlines()[0]
+        print(f"The base cannot run in {way} here, which may be faster, and does without: {why}")
         return 0.0
     start = time.perf_counter()
     forward(images).numpy()

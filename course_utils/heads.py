@@ -14,6 +14,9 @@ runtime.import_tensorflow()
 import keras  # noqa: E402 (TensorFlow is to be quiet first)
 
 EVALUATION_BATCH = 512  # photos' features at once: 16 MB
+# Training steps in one call of TensorFlow. A head is small: what Keras does between two calls takes
+# as long as a step. An interrupt waits for the call to end, well under a second.
+STEPS_PER_EXECUTION = 64
 SMALLEST = 1e-7  # Keras's own limit to what a probability may be in the cross-entropy
 
 
@@ -74,7 +77,12 @@ class Heads:
             return count * keras.losses.binary_crossentropy(repeated, answers)
 
         # XLA gains nothing here and compiles anew for the last, smaller batch.
-        self.model.compile(optimizer="adam", loss=summed_loss, jit_compile=False)
+        self.model.compile(
+            optimizer="adam",
+            loss=summed_loss,
+            jit_compile=False,
+            steps_per_execution=STEPS_PER_EXECUTION,
+        )
 
     def get_weights(self) -> list[np.ndarray]:
         """Returns the weights as they are now, in the form of `gather_weights`."""

@@ -10,6 +10,7 @@ import pandas as pd
 from course_utils import features, forward, gpu, runtime
 from course_utils.data import Photos, Splits
 from course_utils.features import StoredViews
+from course_utils.heads import EVALUATION_BATCH, STEPS_PER_EXECUTION
 from course_utils.model import Parts, is_dead, split_model
 from course_utils.progress import Progress, describe_seconds
 
@@ -17,7 +18,6 @@ tensorflow = runtime.import_tensorflow()
 import keras  # noqa: E402 (TensorFlow is to be quiet first)
 
 METHODS = ("in_model", "stored_features")
-EVALUATION_BATCH = 512  # photos' features at once: 16 MB
 
 
 @dataclass(frozen=True)
@@ -312,6 +312,7 @@ def _build_head(model: keras.Model, parts: Parts) -> keras.Sequential:
     """Returns the model's own head layers as a model of features, compiled as the model is."""
     head = keras.Sequential([keras.Input(parts.base.output_shape[1:]), *parts.head])
     head.compile_from_config(model.get_compile_config())
+    head.steps_per_execution = STEPS_PER_EXECUTION
     # The optimizer's own moments go with the model, so that a second `train` goes on from here.
     head.optimizer = model.optimizer
     return head

@@ -154,9 +154,46 @@ def test_a_machine_without_the_compiler_is_told_once(any_channels, monkeypatch, 
     expected = base(images, training=False)
     for told in (True, False):
         np.testing.assert_allclose(ForwardPass(base, "float32")(images), expected, atol=1e-6)
-        assert ("half the speed. (no compiler for this)" in capsys.readouterr().out) is told
+        said = "run in float32, Winograd here, which may be faster, and does without: no compiler"
+        assert (said in capsys.readouterr().out) is told
     (speeds,) = json.loads((own_cache / "machine.json").read_text()).values()
     assert speeds[WINOGRAD] == 0
+
+
+class Uncopied(layers.Layer):
+    """A layer as students write it: without a `get_config` that names its argument."""
+
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
+
+    def call(self, inputs):
+        return inputs * self.factor
+
+
+def test_a_base_that_cannot_be_copied_runs_as_it_is(any_channels, capsys):
+    inner = build_base()
+    base = keras.Sequential([keras.Input(SIZE), Uncopied(0.5), *inner.layers])
+    base.trainable = False
+    images = draw_images()
+    assert choose_precision(base) == "float32"
+    said = capsys.readouterr().out
+    assert "run in bfloat16 here" in said and "run in float32, Winograd here" in said
+    expected = inner(0.5 * images, training=False)
+    np.testing.assert_allclose(ForwardPass(base, "float32")(images), expected, atol=1e-6)
+    assert not capsys.readouterr().out
+
+
+def test_an_error_of_the_base_itself_is_not_swallowed(any_channels):
+    class Broken(layers.Layer):
+        def call(self, inputs):
+            if not isinstance(inputs, keras.KerasTensor) and inputs.shape[0] == 16:
+                raise ValueError("broken")
+            return inputs
+
+    base = keras.Sequential([keras.Input(SIZE), Broken()])
+    with pytest.raises(ValueError, match="broken"):
+        choose_precision(base)
 
 
 # The choice

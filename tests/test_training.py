@@ -460,6 +460,17 @@ def test_precision_is_ignored_where_features_lie_ready(make_base, make_splits, m
     assert history.attrs["precision"] == "bfloat16"
 
 
+def test_steps_taken_in_one_call_learn_what_single_steps_learn(make_base, make_splits, monkeypatch):
+    histories = []
+    for steps in (1, 3, 64):
+        monkeypatch.setattr(training, "STEPS_PER_EXECUTION", steps)
+        model = build_classifier(make_base(), seed=SEED)
+        options = {"epochs": 3, "method": "stored_features", "progress": False}
+        histories.append(train(model, make_splits(train=72), precision="float32", **options))
+    for history in histories[1:]:  # five batches of sixteen, the last of eight
+        pd.testing.assert_frame_equal(history, histories[0], check_exact=True)
+
+
 # Refusals
 
 
