@@ -6,6 +6,7 @@ fastest, no name of a processor tells for sure: it is timed once on each machine
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,17 +27,22 @@ PRECISIONS = ("float32", "bfloat16")
 WINOGRAD = "float32, Winograd"
 # bfloat16 has to be worth its rounding (0.4 % of a feature on average), Winograd its compiling.
 WORTHWHILE_SPEEDUP = 1.1
+# How far its features may lie from float32's, by the largest of these.
+TOLERANCES = {"bfloat16": 0.1, WINOGRAD: 1e-4}
+RECORD = Path("machine.json")
 
 
 class ForwardPass:
     """From images to the base's features, in the fastest way that keeps to a precision.
 
     In float32 on a CPU, whole batches go through Winograd's convolutions, compiled by XLA, where
-    those are faster; the features are the same but for rounding (a millionth of the largest).
-    What is left over goes through the base as Keras runs it.
+    those are faster; the features are the same but for rounding (some millionths of the largest).
+    What is left over goes through the base as Keras runs it. Pixels that are not finite spoil the
+    features of their own photo, and more of these than in Keras's way.
 
     Args:
-        base: A frozen base with float32 weights.
+        base: A frozen base with float32 weights. They must not change from then on: what is
+            compiled keeps them.
         precision: `"float32"` or `"bfloat16"`.
     """
 
@@ -58,13 +64,30 @@ class ForwardPass:
 
 
 def describe_base(base: keras.Model) -> str:
-    """Returns text that differs where a base's layers, weights or image size differ."""
+    """Returns text that differs where a base's layers, weights, wiring or image size differ."""
     digest = hashlib.blake2b(digest_size=10)
     for layer in base.layers:
         digest.update(json.dumps(describe_layer(layer), sort_keys=True, default=str).encode())
         for weight in layer.get_weights():
             digest.update(np.ascontiguousarray(weight))
+    digest.update(_describe_wiring(base).encode())
     return f"{digest.hexdigest()} {base.input_shape[1:]}"
+
+
+def _describe_wiring(base: keras.Model) -> str:
+    """Returns what feeds what, operations other than layers included; empty for a plain chain."""
+    if isinstance(base, keras.Sequential) or not hasattr(base, "operations"):
+        return ""
+    steps = base.get_config()["layers"]
+    fed = [json.dumps(step["inbound_nodes"], default=str) for step in steps]
+    sources = [re.findall(r'"keras_history": \["(.*?)", 0, 0\]', text) for text in fed]
+    chain = [[], *([step["config"]["name"]] for step in steps[:-1])]
+    if sources == chain and all(isinstance(each, keras.Layer) for each in base.operations):
+        return ""
+    text = json.dumps([[step["class_name"], step["inbound_nodes"]] for step in steps], default=str)
+    for number, step in enumerate(steps):  # Keras numbers its names on from model to model.
+        text = text.replace(json.dumps(step["config"]["name"]), str(number))
+    return text
 
 
 def describe_layer(layer: keras.Layer) -> dict:
@@ -89,10 +112,7 @@ def at_precision(base: keras.Model, precision: str) -> keras.Model:
     def copy(layer):
         return type(layer).from_config({**layer.get_config(), "dtype": f"mixed_{precision}"})
 
-    copied = keras.models.clone_model(base, clone_function=copy)
-    copied.set_weights(base.get_weights())
-    copied.trainable = False
-    return copied
+    return winograd.copy_base(base, copy)
 
 
 def choose_precision(base: keras.Model) -> str:
@@ -119,30 +139,37 @@ def _may_use_winograd(base: keras.Model) -> bool:
 
 def _measure_speeds(base: keras.Model, described: str) -> dict[str, float]:
     """Returns photos a second for each way to compute: timed here once, and remembered."""
-    record = Path("machine.json")
     machine = (
         f"{runtime.processor()}, {runtime.device()}, TensorFlow {tensorflow.__version__}, "
         f"base {described}"
     )
-    known = {}
-    for stored in reversed(settings.list_stored(record)):  # What is prepared counts first.
-        with suppress(OSError, ValueError):  # Cut off while being written: it is timed anew.
-            read = json.loads(stored.read_text(encoding="utf-8"))
-            known |= read if isinstance(read, dict) else {}
     ways = (*PRECISIONS, WINOGRAD) if _may_use_winograd(base) else PRECISIONS
-    speeds = known.get(machine)
-    if not isinstance(speeds, dict) or not all(
-        isinstance(speeds.get(way), (int, float)) for way in ways
-    ):
-        known[machine] = speeds = {way: _time_forward(base, way) for way in ways}
-        with write_whole(settings.cache_dir() / record) as beside:
-            beside.write_text(json.dumps(known, indent=1), encoding="utf-8")
-    return {way: speeds[way] for way in ways}
+    for stored in settings.list_stored(RECORD):  # What is prepared counts first.
+        speeds = _read_record(stored).get(machine)
+        if isinstance(speeds, dict) and all(_is_speed(speeds.get(way)) for way in ways):
+            return {way: speeds[way] for way in ways}
+    speeds = {way: _time_forward(base, way) for way in ways}
+    path = settings.cache_dir() / RECORD
+    with write_whole(path) as beside:
+        kept = _read_record(path) | {machine: speeds}
+        beside.write_text(json.dumps(kept, indent=1), encoding="utf-8")
+    return speeds
+
+
+def _read_record(path: Path) -> dict:
+    with suppress(OSError, ValueError, RecursionError):  # Damaged: what it held is timed anew.
+        read = json.loads(path.read_text(encoding="utf-8"))
+        return read if isinstance(read, dict) else {}
+    return {}
+
+
+def _is_speed(value) -> bool:
+    return type(value) in (int, float) and 0 <= value < 1e9
 
 
 def _time_forward(base: keras.Model, way: str) -> float:
-    """Returns photos a second: 0 for a way that this base, or TensorFlow here, does not know."""
-    images = np.zeros((BATCH // 2, *base.input_shape[1:]), "float32")
+    """Returns photos a second: 0 for a way that fails with this base here, or says otherwise."""
+    images = np.random.default_rng(0).random((BATCH // 2, *base.input_shape[1:]), "float32")
     try:
         if way == WINOGRAD:
             # As it is called later, so that it is compiled once.
@@ -150,16 +177,29 @@ def _time_forward(base: keras.Model, way: str) -> float:
             forward = _build_winograd(base, describe_base(base))
         else:
             forward = _build_plain(base, way)
-        forward(images)  # builds the graph
-    except (ValueError, TypeError, NotImplementedError, tensorflow.errors.OpError) as error:
+        found = forward(images)  # builds the graph
+        if way != "float32":
+            _compare_features(found, _build_plain(base, "float32")(images[: BATCH // 2]), way)
+    except Exception as error:  # Whatever a layer's copy raises, Keras runs the base itself.
         if way == "float32":
             raise
-        why = str(error).strip().splitlines()[0]
+        why = (str(error).strip() or type(error).__name__).splitlines()[0]
         print(f"The base cannot run in {way} here, which may be faster, and does without: {why}")
         return 0.0
     start = time.perf_counter()
     forward(images).numpy()
     return len(images) / (time.perf_counter() - start)
+
+
+def _compare_features(found, expected, way: str) -> None:
+    found = np.asarray(found[: len(expected)]).astype("float32")
+    expected = np.asarray(expected)
+    apart, largest = np.abs(found - expected).max(), np.abs(expected).max()
+    if not apart <= TOLERANCES[way] * largest:  # NaN fails this as well
+        raise ValueError(
+            f"its features lie up to {apart:.2g} from those in float32, of which the largest is "
+            f"{largest:.2g}. Does a layer forget something in its `get_config`?"
+        )
 
 
 def _build_plain(base: keras.Model, precision: str) -> Callable:
@@ -181,7 +221,9 @@ def _build_winograd(base: keras.Model, described: str) -> Callable:
     def forward(images):
         chunks = tensorflow.reshape(images, [-1, CHUNK, *base.input_shape[1:]])
         features = tensorflow.map_fn(
-            lambda chunk: copied(chunk, training=False), chunks, fn_output_signature="float32"
+            lambda chunk: tensorflow.cast(copied(chunk, training=False), "float32"),
+            chunks,
+            fn_output_signature="float32",
         )
         return tensorflow.reshape(features, [-1, *base.output_shape[1:]])
 

@@ -15,7 +15,8 @@ import keras  # noqa: E402 (TensorFlow is to be quiet first)
 
 EVALUATION_BATCH = 512  # photos' features at once: 16 MB
 # Training steps in one call of TensorFlow. A head is small: what Keras does between two calls takes
-# as long as a step. An interrupt waits for the call to end, well under a second.
+# as long as a step. An interrupt waits for the call to end: well under a second for heads like the
+# lesson's, one or two for a wide one.
 STEPS_PER_EXECUTION = 64
 SMALLEST = 1e-7  # Keras's own limit to what a probability may be in the cross-entropy
 

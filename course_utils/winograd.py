@@ -10,6 +10,8 @@ Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" (201
 arXiv:1509.09308, F(4 × 4, 3 × 3).
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from course_utils import runtime
@@ -64,9 +66,14 @@ class WinogradConv2D(keras.layers.Layer):
         self._border = KERNEL // 2 if convolution.padding == "same" else 0
         self._activation = convolution.activation
 
+    def compute_output_shape(self, input_shape):
+        # Told, so that Keras need not try it out: it takes what follows `x * 2` for sparse.
+        batch, *sides, _ = input_shape
+        return (batch, *(side + 2 * self._border - KERNEL + 1 for side in sides), self.filters)
+
     def call(self, inputs):
-        height, width, channels = inputs.shape[1:]
-        height, width = (side + 2 * self._border - KERNEL + 1 for side in (height, width))
+        channels = inputs.shape[-1]
+        _, height, width, _ = self.compute_output_shape(inputs.shape)
         down, across = -(-height // OUTPUT), -(-width // OUTPUT)
         tiles = tensorflow.reshape(self._cut(inputs, down, across), [TILE**2, -1])
         tiles = tensorflow.reshape(self._of_tile @ tiles, [TILE**2, -1, channels])
@@ -122,16 +129,35 @@ def copy_with_winograd(base: keras.Model) -> keras.Model:
     Args:
         base: A built `keras.Sequential` or functional model, of a known image size.
     """
-    copies = []
 
     def copy(layer):
-        if fits(layer):
-            return WinogradConv2D(layer)
-        copies.append((layer, type(layer).from_config(layer.get_config())))
+        return WinogradConv2D(layer) if fits(layer) else type(layer).from_config(layer.get_config())
+
+    return copy_base(base, copy)
+
+
+def copy_base(base: keras.Model, copy: Callable[[keras.Layer], keras.Layer]) -> keras.Model:
+    """Returns a frozen copy of a base with its weights, made layer by layer.
+
+    Args:
+        base: A built `keras.Sequential` or functional model.
+        copy: From a layer to what takes its place.
+    """
+    copies = []
+
+    def copy_one(operation):
+        if not isinstance(operation, keras.Layer):  # A sum or a slice, say, has no state.
+            return type(operation).from_config(operation.get_config())
+        copies.append((operation, copy(operation)))
         return copies[-1][1]
 
-    copied = keras.models.clone_model(base, clone_function=copy)
+    copied = keras.models.clone_model(base, clone_function=copy_one)
     for layer, its_copy in copies:
+        if isinstance(its_copy, WinogradConv2D):
+            continue  # It took the weights when it was built.
         its_copy.set_weights(layer.get_weights())
+        # What a layer derives from its weights, `set_weights` does not derive anew.
+        if isinstance(its_copy, keras.layers.Normalization):
+            its_copy.finalize_state()
     copied.trainable = False
     return copied

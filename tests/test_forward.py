@@ -184,6 +184,100 @@ def test_a_base_that_cannot_be_copied_runs_as_it_is(any_channels, capsys):
     assert not capsys.readouterr().out
 
 
+class Forgetful(layers.Layer):
+    """A layer whose configuration leaves out what it does."""
+
+    def __init__(self, factor=1.0, **options):
+        super().__init__(**options)
+        self.factor = factor
+
+    def call(self, inputs):
+        return inputs * self.factor
+
+    def get_config(self):
+        return super().get_config()
+
+
+class LessBatchMean(layers.Layer):
+    """A layer that mixes the photos of a batch, so that smaller chunks change its answer."""
+
+    def call(self, inputs):
+        return inputs - keras.ops.mean(inputs, axis=0, keepdims=True)
+
+
+@pytest.mark.parametrize("layer", [Forgetful(0.5), LessBatchMean()])
+def test_a_way_that_says_otherwise_is_not_taken(any_channels, capsys, layer):
+    base = keras.Sequential(
+        [keras.Input(SIZE), layer, layers.Conv2D(4, 3, bias_initializer="ones", padding="same")]
+    )
+    base.trainable = False
+    images = draw_images()
+    expected = base(images, training=False)
+    np.testing.assert_allclose(ForwardPass(base, "float32")(images), expected, atol=1e-6)
+    assert "float32, Winograd here, which may be faster, and does without: its" in (
+        capsys.readouterr().out
+    )
+
+
+@pytest.mark.parametrize("precision", forward.PRECISIONS)
+def test_a_copy_keeps_what_a_layer_derives_from_its_weights(any_channels, timed, precision):
+    normal = layers.Normalization()
+    normal.adapt(100 + 50 * draw_images(64, seed=1))
+    base = keras.Sequential([keras.Input(SIZE), normal, *build_base().layers])
+    base.trainable = False
+    images = 100 + 50 * draw_images()
+    expected = base(images, training=False).numpy()
+    features = np.asarray(ForwardPass(base, precision)(images)).astype("float32")
+    atol = {"float32": 2e-5, "bfloat16": 0.05}[precision] * expected.max()
+    np.testing.assert_allclose(features, expected, atol=atol)
+
+
+def build_wired(wire):
+    inputs = keras.Input(SIZE)
+    initializer = keras.initializers.GlorotUniform(seed=3)
+    convolve = [
+        layers.Conv2D(4, 3, padding="same", kernel_initializer=initializer) for _ in range(2)
+    ]
+    base = keras.Model(inputs, wire(inputs, *convolve))
+    base.trainable = False
+    return base
+
+
+WIRINGS = {
+    "chain": lambda x, one, two: two(one(x)),
+    "times 255": lambda x, one, two: two(one(x * 255.0)),
+    "reversed": lambda x, one, two: two(one(x[..., ::-1])),
+    "sum": lambda x, one, two: two(one(x)) + one(x),
+    "square": lambda x, one, two: two(one(x)) * one(x),
+}
+
+
+@pytest.mark.parametrize("name", WIRINGS)
+def test_operations_that_are_no_layers_are_copied_too(any_channels, timed, name):
+    base, images = build_wired(WIRINGS[name]), draw_images()
+    expected = base(images, training=False).numpy()
+    features = ForwardPass(base, "float32")(images)
+    np.testing.assert_allclose(features, expected, atol=2e-5 * np.abs(expected).max())
+
+
+def test_a_base_is_described_by_its_wiring_and_not_by_its_names():
+    described = [forward.describe_base(build_wired(wire)) for wire in WIRINGS.values()]
+    assert len(set(described)) == len(WIRINGS)
+    assert described == [forward.describe_base(build_wired(wire)) for wire in WIRINGS.values()]
+
+
+def test_a_base_that_is_float32_in_part_gives_float32(any_channels, timed):
+    base = keras.Sequential(
+        [keras.Input(SIZE), *build_base().layers, layers.ReLU(dtype="mixed_bfloat16")]
+    )
+    base.trainable = False
+    images = draw_images()
+    features = ForwardPass(base, "float32")(images)
+    assert features.dtype == "float32"
+    expected = np.asarray(base(images, training=False)).astype("float32")
+    np.testing.assert_allclose(features, expected, atol=0.01 * expected.max())
+
+
 def test_an_error_of_the_base_itself_is_not_swallowed(any_channels):
     class Broken(layers.Layer):
         def call(self, inputs):
@@ -222,7 +316,7 @@ def test_bfloat16_has_to_be_worth_its_rounding(any_channels, timed, bfloat16, co
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{", "[]", "null", '{"machine": 3}', '{"machine": "float32"}']
+    "content", ["", "{", "[]", "null", '{"machine": 3}', '{"machine": "float32"}', "[" * 100_000]
 )
 def test_a_damaged_record_is_timed_again(make_base, timed, own_cache, content):
     own_cache.mkdir()
@@ -233,7 +327,32 @@ def test_a_damaged_record_is_timed_again(make_base, timed, own_cache, content):
     assert timed.ways == ("float32", "bfloat16")
 
 
-@pytest.mark.parametrize("damage", ["float32", None, {}, {"float32": "fast", "bfloat16": 1}])
+def test_a_damaged_entry_among_what_is_prepared_hides_no_other(
+    make_base, timed, own_cache, tmp_path, monkeypatch
+):
+    choose_precision(make_base())
+    (machine,) = json.loads((own_cache / "machine.json").read_text())
+    prepared = tmp_path / "prepared"
+    prepared.mkdir()
+    (prepared / "machine.json").write_text(json.dumps({machine: "float32"}))
+    monkeypatch.setenv("COURSE_PREPARED_DIR", str(prepared))
+    timed.ways = ()
+    assert choose_precision(make_base()) == "float32" and not timed.ways
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "float32",
+        None,
+        {},
+        {"float32": "fast", "bfloat16": 1},
+        {"float32": 10, "bfloat16": True},
+        {"float32": -1, "bfloat16": 2},
+        {"float32": float("nan"), "bfloat16": 2},
+        {"float32": 10**400, "bfloat16": 2},
+    ],
+)
 def test_a_damaged_entry_is_timed_again(make_base, timed, own_cache, damage):
     choose_precision(make_base())
     record = own_cache / "machine.json"
