@@ -1,7 +1,7 @@
 """Measures what exercise 03 bets on: four questions, six policies, twenty starts each.
 
 Run it with `python benchmarks/exercise_policies.py`. The drawn vehicles go through the frozen base
-once for every view (8,800 passes, a quarter of an hour on two cores; the features are kept in the
+once for every view (8,800 passes, some six minutes on two cores; the features are kept in the
 cache). A seeded draw halves the valid pictures: bets are made on the half called `select` and
 scored on the half called `sealed`.
 """

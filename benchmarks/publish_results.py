@@ -5,7 +5,7 @@
 All photos, the lesson's head, 20 starts, 30 epochs. Each policy's features are computed once (for
 every view of all train photos some minutes to an hour, by machine); a run that was broken off
 goes on where it stopped. What has been compared before stands in the cache. `--engine mnn`
-is three times as fast on many CPUs (`pip install mnn`), and says how far its features lie from
+is three times as fast as Keras here (`pip install mnn`), and says how far its features lie from
 Keras's.
 """
 

@@ -1,7 +1,7 @@
 """What the drawn vehicles show a frozen VGG16: the numbers behind lesson 03.
 
 Run it with `python benchmarks/vehicles_evidence.py`. It sends some thousand pictures through
-the base once (minutes to a quarter of an hour on a CPU; the features are kept in the cache) and
+the base once (minutes on a CPU; the features are kept in the cache) and
 then trains twenty heads for each line that it prints.
 
 All intervals are Student-t intervals over seeds, paired where two policies are compared: the same

@@ -210,8 +210,8 @@ def _build_plain(base: keras.Model, precision: str) -> Callable:
     )
 
 
-# Kept for the next store: compiling takes as long as a batch or two. One base's kernels, once
-# transformed, take four times the memory of what they come from (VGG16: 0.2 GB).
+# Kept for the next store, which need not compile anew; for one base at a time, since its kernels,
+# once transformed, take four times the memory of what they come from (VGG16: 0.2 GB).
 @lru_cache(maxsize=1)
 def _build_winograd(base: keras.Model, described: str) -> Callable:
     """Returns the compiled pass of whole batches; `described` tells when weights have changed."""

@@ -14,9 +14,9 @@ runtime.import_tensorflow()
 import keras  # noqa: E402 (TensorFlow is to be quiet first)
 
 EVALUATION_BATCH = 512  # photos' features at once: 16 MB
-# Training steps in one call of TensorFlow. A head is small: what Keras does between two calls takes
-# as long as a step. An interrupt waits for the call to end: well under a second for heads like the
-# lesson's, one or two for a wide one.
+# Training steps in one call of TensorFlow. A head is small, so that what Keras does between two
+# calls counts. An interrupt waits for the call to end: half a second for twenty heads, a second or
+# two for fifty.
 STEPS_PER_EXECUTION = 64
 SMALLEST = 1e-7  # Keras's own limit to what a probability may be in the cross-entropy
 
@@ -77,7 +77,7 @@ class Heads:
             repeated = keras.ops.broadcast_to(labels, keras.ops.shape(answers))
             return count * keras.losses.binary_crossentropy(repeated, answers)
 
-        # XLA gains nothing here and compiles anew for the last, smaller batch.
+        # XLA would spare a quarter of a step, and compile anew for the last, smaller batch.
         self.model.compile(
             optimizer="adam",
             loss=summed_loss,
