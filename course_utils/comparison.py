@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from course_utils import features, forward, runtime, settings
+from course_utils import bases, features, runtime, settings
 from course_utils.augmentation import Augmentation
 from course_utils.data import Splits, choose_balanced
 from course_utils.features import StoredFeatures, StoredViews
@@ -183,7 +183,7 @@ def _run_policy(
         *(each for photos in (splits.train, splits.valid) for each in (photos.keys, photos.labels)),
     ]
     about = [
-        *(VERSION, forward.describe_base(parts.base), clean.precision, described),
+        *(VERSION, bases.describe_base(parts.base), clean.precision, described),
         *(epochs, draws, splits.train.batch_size),
         *(hashlib.sha256(np.ascontiguousarray(array)).hexdigest() for array in arrays),
     ]

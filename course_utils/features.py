@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from course_utils import forward, runtime, settings
+from course_utils import bases, forward, runtime, settings
 from course_utils.data import Photos, epoch_order
 from course_utils.files import write_whole
 from course_utils.progress import Progress, describe_seconds
@@ -128,9 +128,9 @@ def _describe(front, flips) -> str:
             weights = [
                 hashlib.sha256(weight.tobytes()).hexdigest()[:12] for weight in layer.get_weights()
             ]
-            steps.append([type(layer).__name__, forward.describe_layer(layer), weights])
+            steps.append([type(layer).__name__, bases.describe_layer(layer), weights])
         elif flips is None:
-            steps.append([type(layer).__name__, forward.describe_layer(layer)])
+            steps.append([type(layer).__name__, bases.describe_layer(layer)])
         elif isinstance(layer, keras.layers.RandomFlip) and next(outcome):
             steps.append(["flipped", _flipped_axes(layer)])
     return json.dumps(steps, sort_keys=True, default=str)
@@ -276,7 +276,7 @@ class FeatureStore:
         self.precision = precision
         self.seed = seed
         self._base = base
-        self._described = forward.describe_base(base)
+        self._described = bases.describe_base(base)
         self._states = [state for layer in self.front for state in _seed_states(layer)]
         self._forward = None
         # Blocks that are open, by their keys' path: a mapped file holds a file handle, of which

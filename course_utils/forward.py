@@ -4,9 +4,7 @@ Each photo goes through the base once, so the pass is what a first run waits for
 fastest, no name of a processor tells for sure: it is timed once on each machine, and remembered.
 """
 
-import hashlib
 import json
-import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from course_utils import runtime, settings, winograd
+from course_utils.bases import copy_base, describe_base
 from course_utils.files import write_whole
 
 tensorflow = runtime.import_tensorflow()
@@ -63,42 +62,6 @@ class ForwardPass:
         return self._fast(images)
 
 
-def describe_base(base: keras.Model) -> str:
-    """Returns text that differs where a base's layers, weights, wiring or image size differ."""
-    digest = hashlib.blake2b(digest_size=10)
-    for layer in base.layers:
-        digest.update(json.dumps(describe_layer(layer), sort_keys=True, default=str).encode())
-        for weight in layer.get_weights():
-            digest.update(np.ascontiguousarray(weight))
-    digest.update(_describe_wiring(base).encode())
-    return f"{digest.hexdigest()} {base.input_shape[1:]}"
-
-
-def _describe_wiring(base: keras.Model) -> str:
-    """Returns what feeds what, operations other than layers included; empty for a plain chain."""
-    if isinstance(base, keras.Sequential) or not hasattr(base, "operations"):
-        return ""
-    steps = base.get_config()["layers"]
-    fed = [json.dumps(step["inbound_nodes"], default=str) for step in steps]
-    sources = [re.findall(r'"keras_history": \["(.*?)", 0, 0\]', text) for text in fed]
-    chain = [[], *([step["config"]["name"]] for step in steps[:-1])]
-    if sources == chain and all(isinstance(each, keras.Layer) for each in base.operations):
-        return ""
-    text = json.dumps([[step["class_name"], step["inbound_nodes"]] for step in steps], default=str)
-    for number, step in enumerate(steps):  # Keras numbers its names on from model to model.
-        text = text.replace(json.dumps(step["config"]["name"]), str(number))
-    return text
-
-
-def describe_layer(layer: keras.Layer) -> dict:
-    """Returns a layer's configuration without what changes nothing in the features stored.
-
-    A random layer's own seed is left out: the dice of stored views come from elsewhere.
-    """
-    left_out = ("name", "dtype", "trainable", "seed")
-    return {key: value for key, value in layer.get_config().items() if key not in left_out}
-
-
 def at_precision(base: keras.Model, precision: str) -> keras.Model:
     """Returns the base itself for float32, or a frozen copy that computes in less.
 
@@ -112,7 +75,7 @@ def at_precision(base: keras.Model, precision: str) -> keras.Model:
     def copy(layer):
         return type(layer).from_config({**layer.get_config(), "dtype": f"mixed_{precision}"})
 
-    return winograd.copy_base(base, copy)
+    return copy_base(base, copy)
 
 
 def choose_precision(base: keras.Model) -> str:
@@ -184,7 +147,10 @@ def _time_forward(base: keras.Model, way: str) -> float:
         if way == "float32":
             raise
         why = (str(error).strip() or type(error).__name__).splitlines()[0]
-        print(f"The base cannot run in {way} here, which may be faster, and does without: {why}")
+        print(
+            f"The base cannot run in {way} here, which may be faster, and does without: {why} "
+            f"(To have it tried again, delete {settings.cache_dir() / RECORD}.)"
+        )
         return 0.0
     start = time.perf_counter()
     forward(images).numpy()

@@ -10,11 +10,10 @@ Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" (201
 arXiv:1509.09308, F(4 × 4, 3 × 3).
 """
 
-from collections.abc import Callable
-
 import numpy as np
 
 from course_utils import runtime
+from course_utils.bases import copy_base
 
 tensorflow = runtime.import_tensorflow()
 import keras  # noqa: E402 (TensorFlow is to be quiet first)
@@ -134,30 +133,3 @@ def copy_with_winograd(base: keras.Model) -> keras.Model:
         return WinogradConv2D(layer) if fits(layer) else type(layer).from_config(layer.get_config())
 
     return copy_base(base, copy)
-
-
-def copy_base(base: keras.Model, copy: Callable[[keras.Layer], keras.Layer]) -> keras.Model:
-    """Returns a frozen copy of a base with its weights, made layer by layer.
-
-    Args:
-        base: A built `keras.Sequential` or functional model.
-        copy: From a layer to what takes its place.
-    """
-    copies = []
-
-    def copy_one(operation):
-        if not isinstance(operation, keras.Layer):  # A sum or a slice, say, has no state.
-            return type(operation).from_config(operation.get_config())
-        copies.append((operation, copy(operation)))
-        return copies[-1][1]
-
-    copied = keras.models.clone_model(base, clone_function=copy_one)
-    for layer, its_copy in copies:
-        if isinstance(its_copy, WinogradConv2D):
-            continue  # It took the weights when it was built.
-        its_copy.set_weights(layer.get_weights())
-        # What a layer derives from its weights, `set_weights` does not derive anew.
-        if isinstance(its_copy, keras.layers.Normalization):
-            its_copy.finalize_state()
-    copied.trainable = False
-    return copied

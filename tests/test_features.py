@@ -12,6 +12,7 @@ import pytest
 
 from course_utils import features, forward, settings
 from course_utils.augmentation import Augmentation
+from course_utils.bases import describe_base
 from course_utils.data import epoch_order
 from course_utils.features import (
     FeatureStore,
@@ -21,7 +22,7 @@ from course_utils.features import (
     is_random,
     list_views,
 )
-from course_utils.forward import at_precision, describe_base
+from course_utils.forward import at_precision
 from course_utils.model import build_imagenet_preprocessing
 from course_utils.progress import Progress
 
