@@ -9,11 +9,11 @@ import statistics
 
 from measuring import Row, median_ratio, time_in_turns
 
-from course_utils import runtime
+from course_utils.core import backend
 
-tensorflow = runtime.import_tensorflow()
-from course_utils.augmentation import CATALOGUE, Augmentation  # noqa: E402 (quiet first)
-from course_utils.places import compile_layers  # noqa: E402
+tensorflow = backend.import_tensorflow()
+from course_utils.augmentation.policy import CATALOGUE, Augmentation  # noqa: E402 (quiet first)
+from course_utils.lessons.pipelines import compile_layers  # noqa: E402
 
 BATCH, BATCHES, ROUNDS = 64, 4, 3
 

@@ -4,15 +4,22 @@ import argparse
 import shutil
 import statistics
 
-from measuring import Row, build_small_base, build_splits, median_ratio, new_cache, time_in_turns
+from measuring import (
+    Row,
+    build_small_base,
+    median_ratio,
+    new_cache,
+    splits_from_arrays,
+    time_in_turns,
+)
 
-from course_utils import runtime, settings
+from course_utils.core import backend, settings
 
-runtime.import_tensorflow()
-from course_utils.augmentation import Augmentation  # noqa: E402 (TensorFlow is to be quiet first)
-from course_utils.comparison import compare  # noqa: E402
-from course_utils.model import build_classifier  # noqa: E402
-from course_utils.training import train  # noqa: E402
+backend.import_tensorflow()
+from course_utils.augmentation.policy import Augmentation  # noqa: E402 (TensorFlow is to be quiet first)
+from course_utils.evaluation.comparison import compare  # noqa: E402
+from course_utils.models.classifier import build_classifier  # noqa: E402
+from course_utils.training.train import train  # noqa: E402
 
 # Train and valid photos, batch size, epochs: the quick profile's, and some thousand photos.
 SIZES = ((300, 200, 16, 30), (2000, 1000, 64, 10))
@@ -28,7 +35,7 @@ def measure(chosen: argparse.Namespace) -> list[Row]:
 
 def _measure_size(train_photos: int, valid_photos: int, batch_size: int, epochs: int) -> Row:
     base = build_small_base()
-    splits = build_splits(train_photos, valid_photos, batch_size=batch_size)
+    splits = splits_from_arrays(train_photos, valid_photos, batch_size=batch_size)
     options = {"epochs": epochs, "precision": "float32", "progress": False}
 
     def run_once():

@@ -9,7 +9,7 @@ import time
 
 from measuring import Row
 
-from course_utils.vehicles import draw_vehicles
+from course_utils.data.synthetic.vehicles import make_synthetic_vehicles
 
 HUNDREDS = 5
 TARGET = 20  # seconds for a thousand
@@ -17,11 +17,11 @@ TARGET = 20  # seconds for a thousand
 
 def measure(chosen: argparse.Namespace) -> list[Row]:
     """Returns a row for the mean hundred and one for the fastest, each for a thousand."""
-    draw_vehicles(8)  # what is loaded at the first use is not drawing
+    make_synthetic_vehicles(8)  # what is loaded at the first use is not drawing
     seconds = []
     for seed in range(HUNDREDS):
         start = time.process_time()
-        draw_vehicles(100, seed=seed)
+        make_synthetic_vehicles(100, seed=seed)
         seconds.append(time.process_time() - start)
     named = {"the mean": 10 * sum(seconds) / HUNDREDS, "the fastest": 10 * min(seconds)}
     return [

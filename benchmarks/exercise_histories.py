@@ -1,4 +1,4 @@
-"""Trains what exercises 01 and 02 read curves from: five runs on the same drawn vehicles.
+"""Trains what exercises 01 and 02 read curves from: five runs on the same synthetic vehicles.
 
 Run it with `python benchmarks/exercise_histories.py` after `exercise_policies.py`, which leaves the
 features in the cache (without it, 1,600 passes through the frozen base come first).
@@ -9,10 +9,10 @@ import datetime
 import pandas as pd
 
 import course_utils as cu
+from course_utils.core.backend import device, import_tensorflow, processor
+from course_utils.core.files import atomic_write
+from course_utils.core.settings import data_dir
 from course_utils.exercises import vehicle_questions
-from course_utils.files import write_whole
-from course_utils.runtime import device, import_tensorflow, processor
-from course_utils.settings import data_dir
 
 tensorflow = import_tensorflow()
 import keras  # noqa: E402 (TensorFlow is to be quiet first)
@@ -59,14 +59,14 @@ def main() -> None:
     columns = ["run", "epoch", *histories[0].columns.drop(["run", "epoch"])]
     notes = (
         "python benchmarks/exercise_histories.py",
-        f"drawn vehicles, car or truck, {TRAIN} train ({FEW} in few photos) and {VALID} valid",
+        f"synthetic vehicles, car or truck, {TRAIN} train ({FEW} in few photos) and {VALID} valid",
         f"tensorflow {tensorflow.__version__}, keras {keras.__version__}",
         f"{device()}: {processor()}",
         f"{datetime.date.today():%Y-%m-%d}",
     )
     text = "".join(f"# {note}\n" for note in notes)
     text += table[columns].round(5).to_csv(index=False, lineterminator="\n")
-    with write_whole(data_dir() / "results" / "exercise-histories.csv") as beside:
+    with atomic_write(data_dir() / "results" / "exercise-histories.csv") as beside:
         beside.write_text(text, encoding="utf-8", newline="\n")
 
 

@@ -1,7 +1,7 @@
 """Measures what exercise 03 bets on: four questions, six policies, twenty starts each.
 
-Run it with `python benchmarks/exercise_policies.py`. The drawn vehicles go through the frozen base
-once for every view (8,800 passes, some six minutes on two cores; the features are kept in the
+Run it with `python benchmarks/exercise_policies.py`. The synthetic vehicles go through the frozen
+base once for every view (8,800 passes, some six minutes on two cores; the features are kept in the
 cache). A seeded draw halves the valid pictures: bets are made on the half called `select` and
 scored on the half called `sealed`.
 """
@@ -12,10 +12,10 @@ import datetime
 import numpy as np
 
 import course_utils as cu
+from course_utils.core.backend import device, import_tensorflow, processor
+from course_utils.core.files import atomic_write
+from course_utils.core.settings import data_dir
 from course_utils.exercises import vehicle_questions
-from course_utils.files import write_whole
-from course_utils.runtime import device, import_tensorflow, processor
-from course_utils.settings import data_dir
 
 tensorflow = import_tensorflow()
 import keras  # noqa: E402 (TensorFlow is to be quiet first)
@@ -50,14 +50,14 @@ def main() -> None:
         "python benchmarks/exercise_policies.py "
         f"--train {chosen.train} --valid {chosen.valid} --seeds {chosen.seeds} "
         f"--views {chosen.views}",
-        f"drawn vehicles; seed {seed}; accuracy on two halves of the valid pictures",
+        f"synthetic vehicles; seed {seed}; accuracy on two halves of the valid pictures",
         f"tensorflow {tensorflow.__version__}, keras {keras.__version__}, numpy {np.__version__}",
         f"{device()}: {processor()}",
         f"{datetime.date.today():%Y-%m-%d}",
     )
     text = "".join(f"# {note}\n" for note in notes)
     text += runs[columns].round(4).to_csv(index=False, lineterminator="\n")
-    with write_whole(data_dir() / "results" / "exercise-policies.csv") as beside:
+    with atomic_write(data_dir() / "results" / "exercise-policies.csv") as beside:
         beside.write_text(text, encoding="utf-8", newline="\n")
     means = runs[~runs["dead_head"]].groupby(["question", "policy"])[["select", "sealed"]].mean()
     print(means.round(3).to_string())

@@ -23,11 +23,11 @@ import os
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 from types import SimpleNamespace
 import ipywidgets, matplotlib.pyplot as plt, numpy as np
-from course_utils.augmentation import Augmentation
-from course_utils.explorer import AugmentationExplorer
-from course_utils.vehicles import draw_vehicles
+from course_utils.augmentation.policy import Augmentation
+from course_utils.augmentation.explorer.widget import AugmentationExplorer
+from course_utils.data.synthetic.vehicles import make_synthetic_vehicles
 
-images, labels, _ = draw_vehicles(16, seed=31415)
+images, labels, _ = make_synthetic_vehicles(16, seed=31415)
 train = SimpleNamespace(count=16, labels=labels, read=lambda positions: images[positions])
 splits = SimpleNamespace(train=train, class_names=("Car", "Truck"))
 """

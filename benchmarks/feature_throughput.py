@@ -10,14 +10,15 @@ from pathlib import Path
 
 from measuring import Row, build_photos, median_ratio, new_cache, run_python, time_in_turns
 
-from course_utils import runtime
+from course_utils.core import backend
+from course_utils.features.store import FeatureStore
+from course_utils.features.views import list_views
 
-tensorflow = runtime.import_tensorflow()
-from course_utils.augmentation import Augmentation  # noqa: E402 (TensorFlow is to be quiet first)
-from course_utils.features import FeatureStore, list_views  # noqa: E402
-from course_utils.forward import choose_precision  # noqa: E402
-from course_utils.progress import Progress  # noqa: E402
-from course_utils.weights import load_vgg16_base  # noqa: E402
+tensorflow = backend.import_tensorflow()
+from course_utils.augmentation.policy import Augmentation  # noqa: E402 (TensorFlow is to be quiet first)
+from course_utils.core.progress import Progress  # noqa: E402
+from course_utils.features.forward import choose_precision  # noqa: E402
+from course_utils.models.vgg16 import load_vgg16_base  # noqa: E402
 
 BATCH, ROUNDS, PHOTOS = 64, 3, 128
 TORCH = Path(__file__).with_name("torch_vgg16.py")

@@ -12,18 +12,18 @@ import argparse
 import statistics
 import time
 
-from measuring import Row, build_small_base, build_splits, median_ratio, new_cache
+from measuring import Row, build_small_base, median_ratio, new_cache, splits_from_arrays
 
-from course_utils import runtime
+from course_utils.core import backend
 
-runtime.import_tensorflow()
-from course_utils.augmentation import Augmentation  # noqa: E402 (TensorFlow is to be quiet first)
-from course_utils.forward import choose_precision  # noqa: E402
-from course_utils.model import build_classifier  # noqa: E402
-from course_utils.progress import describe_seconds  # noqa: E402
-from course_utils.settings import load_settings  # noqa: E402
-from course_utils.training import train  # noqa: E402
-from course_utils.weights import load_vgg16_base  # noqa: E402
+backend.import_tensorflow()
+from course_utils.augmentation.policy import Augmentation  # noqa: E402 (TensorFlow is to be quiet first)
+from course_utils.core.progress import describe_seconds  # noqa: E402
+from course_utils.core.settings import load_settings  # noqa: E402
+from course_utils.features.forward import choose_precision  # noqa: E402
+from course_utils.models.classifier import build_classifier  # noqa: E402
+from course_utils.models.vgg16 import load_vgg16_base  # noqa: E402
+from course_utils.training.train import train  # noqa: E402
 
 TRAIN, VALID, BATCH_SIZE, EPOCHS, ROUNDS = 64, 64, 32, 30, 3
 ALL_TRAIN, ALL_VALID = 5110, 5044
@@ -35,7 +35,7 @@ OPTIONS = {"views": FULL.views, "precision": "float32", "progress": False}
 def measure(chosen: argparse.Namespace) -> list[Row]:
     """Returns rows for each way, at a small size and projected to all photos."""
     base = load_vgg16_base()
-    splits = build_splits(TRAIN, VALID, batch_size=BATCH_SIZE)
+    splits = splits_from_arrays(TRAIN, VALID, batch_size=BATCH_SIZE)
     plain, measured = _build(base), _build(base)
 
     def fit(epochs):
@@ -106,7 +106,7 @@ def _count_passes(train_photos: int, valid_photos: int) -> dict[str, int]:
 
 def _project(speeds, names, machine: float) -> list[Row]:
     base = build_small_base()
-    splits = build_splits(ALL_TRAIN, ALL_VALID, batch_size=FULL.batch_size)
+    splits = splits_from_arrays(ALL_TRAIN, ALL_VALID, batch_size=FULL.batch_size)
     with new_cache():
         _train_stored(base, splits)
         head = statistics.median(_time(_train_stored, base, splits) for _ in range(ROUNDS))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from course_utils import settings
+from course_utils.core import settings
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def build_photos(count: int, *, seed: int, **options):
         seed: Of pixels, labels and keys.
         **options: Of `Photos`.
     """
-    from course_utils.data import Photos
+    from course_utils.data.dataset import Photos
 
     random = np.random.default_rng(seed)
     pixels = random.integers(0, 256, (count, 128, 128, 3), dtype=np.uint8)
@@ -82,7 +82,7 @@ def build_photos(count: int, *, seed: int, **options):
     return Photos(pixels, labels, keys, [""] * count, **options)
 
 
-def build_splits(train: int, valid: int, *, batch_size: int):
+def splits_from_arrays(train: int, valid: int, *, batch_size: int):
     """Returns splits of random pixels.
 
     Args:
@@ -90,7 +90,7 @@ def build_splits(train: int, valid: int, *, batch_size: int):
         valid: How many valid photos.
         batch_size: Of both.
     """
-    from course_utils.data import Splits
+    from course_utils.data.dataset import Splits
 
     return Splits(
         build_photos(train, seed=1, shuffle=True, batch_size=batch_size),

@@ -20,14 +20,14 @@ from measuring import (
     Row,
     build_photos,
     build_small_base,
-    build_splits,
     new_cache,
     run_python,
+    splits_from_arrays,
     time_in_turns,
     watch_memory,
 )
 
-from course_utils import settings
+from course_utils.core import settings
 
 TIMES = (1, 2, 4, 8)
 PHOTOS, VGG16_PHOTOS = 1250, 32  # whole batches of the base
@@ -87,11 +87,13 @@ def _draw(found) -> None:
 
 def _time_features(base, photos_of_sizes) -> list[float]:
     """Returns for each size the median seconds of computing its features, without start-up."""
-    from course_utils import features, forward
-    from course_utils.progress import Progress
+    from course_utils.core.progress import Progress
+    from course_utils.features import forward
+    from course_utils.features.store import FeatureStore
+    from course_utils.features.views import clean_view
 
-    clean = features.clean_view(())
-    store = features.FeatureStore((), base, precision="float32", seed=1)
+    clean = clean_view(())
+    store = FeatureStore((), base, precision="float32", seed=1)
     with new_cache():
         # Two sizes, and the graph takes any; then a whole batch, which may be compiled for itself.
         for seed, size in enumerate((4, 8, forward.BATCH)):
@@ -107,17 +109,17 @@ def _time_features(base, photos_of_sizes) -> list[float]:
 
 def measure_photos(times: int) -> list[float]:
     """Returns seconds for the features, and the peak of memory in training on them."""
-    from course_utils import runtime
+    from course_utils.core import backend
 
-    runtime.import_tensorflow()
-    from course_utils.model import build_classifier
-    from course_utils.training import train
-    from course_utils.weights import load_vgg16_base
+    backend.import_tensorflow()
+    from course_utils.models.classifier import build_classifier
+    from course_utils.models.vgg16 import load_vgg16_base
+    from course_utils.training.train import train
 
     load_vgg16_base().predict(np.zeros((64, 128, 128, 3), "float32"), verbose=0)
     base = build_small_base()
     with new_cache() as folder:
-        splits = build_splits(8, 100, batch_size=64)
+        splits = splits_from_arrays(8, 100, batch_size=64)
         splits = replace(splits, train=_map_photos(folder / "pixels.npy", times * PHOTOS))
         with watch_memory() as peak:
             (seconds,) = _time_features(base, [splits.train])
@@ -128,7 +130,7 @@ def measure_photos(times: int) -> list[float]:
 
 def _map_photos(path: Path, count: int):
     """Returns photos whose pixels are a memory-mapped file, as the kit's own are."""
-    from course_utils.data import Photos
+    from course_utils.data.dataset import Photos
 
     pixels = np.lib.format.open_memmap(path, "w+", np.uint8, (count, 128, 128, 3))
     random = np.random.default_rng(count)
@@ -143,10 +145,10 @@ def _map_photos(path: Path, count: int):
 
 def measure_vgg16(_: int) -> list[list[float]]:
     """Returns seconds for each number of photos, and the peak of memory of all together."""
-    from course_utils import runtime
+    from course_utils.core import backend
 
-    runtime.import_tensorflow()
-    from course_utils.weights import load_vgg16_base
+    backend.import_tensorflow()
+    from course_utils.models.vgg16 import load_vgg16_base
 
     base = load_vgg16_base()
     sizes = [build_photos(times * VGG16_PHOTOS, seed=times) for times in TIMES]
@@ -156,14 +158,14 @@ def measure_vgg16(_: int) -> list[list[float]]:
 
 def measure_seeds(seeds: int) -> list[float]:
     """Returns seconds and peak of memory of a comparison whose features lie ready."""
-    from course_utils import runtime
+    from course_utils.core import backend
 
-    runtime.import_tensorflow()
-    from course_utils.augmentation import Augmentation
-    from course_utils.comparison import compare
+    backend.import_tensorflow()
+    from course_utils.augmentation.policy import Augmentation
+    from course_utils.evaluation.comparison import compare
 
     policies = {"none": Augmentation(), "flip": Augmentation(flip="horizontal")}
-    base, splits = build_small_base(), build_splits(300, 200, batch_size=16)
+    base, splits = build_small_base(), splits_from_arrays(300, 200, batch_size=16)
     options = {"precision": "float32", "progress": False}
     with new_cache(), watch_memory() as peak:
         compare(policies, splits, base, seeds=seeds, epochs=1, **options)  # computes the features

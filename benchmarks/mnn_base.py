@@ -14,9 +14,9 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from course_utils import runtime
+from course_utils.core import backend
 
-tensorflow = runtime.import_tensorflow()
+tensorflow = backend.import_tensorflow()
 import keras  # noqa: E402 (TensorFlow is to be quiet first)
 
 BATCH = 16  # photos in one pass: the shape that MNN plans for

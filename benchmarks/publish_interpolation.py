@@ -26,13 +26,14 @@ from publish_results import (
     write_table,
 )
 
-from course_utils import features
-from course_utils.augmentation import Augmentation
-from course_utils.comparison import AGAIN, Comparison, train_runs
-from course_utils.data import epoch_order
-from course_utils.features import StoredViews
-from course_utils.heads import EVALUATION_BATCH, Heads, gather_weights
-from course_utils.model import build_classifier, split_model
+from course_utils.augmentation.policy import Augmentation
+from course_utils.data.dataset import epoch_order
+from course_utils.evaluation.comparison import AGAIN, Comparison, train_runs
+from course_utils.features.batches import StoredViews
+from course_utils.features.store import FeatureStore, prepare_features
+from course_utils.features.views import View, changed_view, clean_view, list_views
+from course_utils.models.classifier import build_classifier, split_model
+from course_utils.training.heads import EVALUATION_BATCH, Heads, gather_weights
 
 PHOTOS, BATCH_SIZE = 1250, 16
 VIEW_COUNTS = (30, 16, 8, 4, 2, 1)
@@ -72,7 +73,7 @@ class InterpolatedViews(StoredViews):
             yield mixed, self.labels[chosen]
 
 
-def list_contrasts(factors: Sequence[float], *, mirrored: bool) -> list[features.View]:
+def list_contrasts(factors: Sequence[float], *, mirrored: bool) -> list[View]:
     """Returns views of photos that all have one contrast factor, mirrored or not."""
     (layer,) = Augmentation(contrast=LESSON.contrast).layers(SEED)
 
@@ -83,7 +84,7 @@ def list_contrasts(factors: Sequence[float], *, mirrored: bool) -> list[features
         return layer.transform_images(images, drawn, training=True)
 
     return [
-        features.changed_view(
+        changed_view(
             (), lambda images, factor=factor: change(images, factor), ["contrast", factor, mirrored]
         )
         for factor in factors
@@ -114,17 +115,17 @@ def measure_features(study: Study) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index(["levels", "factor"])
 
 
-def prepare(study: Study, front, needed) -> features.FeatureStore:
+def prepare(study: Study, front, needed) -> FeatureStore:
     """Computes what is missing, through whatever is fast here."""
-    return features.prepare_features(front, study.fast, needed, precision="float32", seed=SEED)
+    return prepare_features(front, study.fast, needed, precision="float32", seed=SEED)
 
 
 def compare_ways(study: Study) -> Comparison:
     """Returns the runs with stored views and with interpolated contrasts."""
     splits, base = study.splits, study.base
     front = LESSON.layers(SEED)
-    clean = features.clean_view(front)
-    drawn = features.list_views(front, views=VIEW_COUNTS[0], seed=SEED)
+    clean = clean_view(front)
+    drawn = list_views(front, views=VIEW_COUNTS[0], seed=SEED)
     store = prepare(study, front, [(splits.valid, [clean]), (splits.train, [clean, *drawn])])
     on_clean, on_valid = store.open(splits.train, clean), store.open(splits.valid, clean)
     stored = [store.open(splits.train, view) for view in drawn]

@@ -1,6 +1,6 @@
 """Runs lessons 01 and 03 and writes what they measured to data/results/, for their figures.
 
-    COURSE_DATA_DIR=drawn COURSE_PROFILE=quick python benchmarks/publish_lessons.py
+    COURSE_DATA_DIR=synthetic COURSE_PROFILE=quick python benchmarks/publish_lessons.py
 
 The numbers are the lessons' own: each notebook runs as it stands, with one cell more at its end.
 """
@@ -10,14 +10,15 @@ from importlib.metadata import version
 
 import nbformat
 
-from course_utils import lessons, results, runtime, settings
-from course_utils.files import write_whole
+from course_utils.core import backend, settings
+from course_utils.core.files import atomic_write
+from course_utils.lessons import notebooks, published
 
 PACKAGES = ("tensorflow", "keras", "numpy")
 # By file: the lesson, and the cell that prints its table from the lesson's own variables.
 TABLES = {
-    results.PHOTO_COUNTS: ("01", "table = results.assign(seed=[1, 2, 3] * 4)"),
-    results.GROUPS: (
+    published.PHOTO_COUNTS: ("01", "table = results.assign(seed=[1, 2, 3] * 4)"),
+    published.GROUPS: (
         "03",
         """table = pd.concat(
     {
@@ -40,19 +41,20 @@ DECIMALS = 5
 def main() -> None:
     """Runs the lessons and writes the tables."""
     about = [
-        "Made by: COURSE_DATA_DIR=drawn COURSE_PROFILE=quick python benchmarks/publish_lessons.py",
-        f"On {datetime.date.today().isoformat()}, {runtime.processor()}, {runtime.device()}, "
+        "Made by: COURSE_DATA_DIR=synthetic COURSE_PROFILE=quick "
+        "python benchmarks/publish_lessons.py",
+        f"On {datetime.date.today().isoformat()}, {backend.processor()}, {backend.device()}, "
         + ", ".join(f"{name} {version(name)}" for name in PACKAGES),
     ]
     for name, (number, source) in TABLES.items():
-        path = lessons.find_lesson(number)
+        path = notebooks.find_lesson(number)
         notebook = nbformat.read(path, as_version=4)
         printed = f"{source}\nprint(table.round({DECIMALS}).to_csv(index=False), end='')"
         notebook.cells.append(nbformat.v4.new_code_cell(printed))
-        lessons.build_client(notebook, path).execute()
+        notebooks.build_client(notebook, path).execute()
         text = "".join(output.text for output in notebook.cells[-1].outputs)
         head = "".join(f"# {line}\n" for line in (*about, f"What lesson {number} measured."))
-        with write_whole(settings.data_dir() / "results" / name) as beside:
+        with atomic_write(settings.data_dir() / "results" / name) as beside:
             beside.write_text(head + text, encoding="utf-8")
         print(f"{name} is written.", flush=True)
 

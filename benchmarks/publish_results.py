@@ -20,25 +20,27 @@ import numpy as np
 import pandas as pd
 from mnn_base import MnnBase, check_features
 
-from course_utils import features, runtime, settings
-from course_utils.features import StoredViews
-from course_utils.files import write_whole
+from course_utils.core import backend, settings
+from course_utils.core.files import atomic_write
+from course_utils.features.batches import StoredViews
+from course_utils.features.store import prepare_features
+from course_utils.features.views import clean_view, list_views
 
-runtime.import_tensorflow()
+backend.import_tensorflow()
 import keras  # noqa: E402 (TensorFlow is to be quiet first)
 
-from course_utils.augmentation import Augmentation  # noqa: E402
-from course_utils.comparison import Comparison, compare, train_runs  # noqa: E402
-from course_utils.data import Splits, load_car_or_truck  # noqa: E402
-from course_utils.heads import Heads, gather_weights, in_order, open_features  # noqa: E402
-from course_utils.model import (  # noqa: E402
+from course_utils.augmentation.policy import Augmentation  # noqa: E402
+from course_utils.data.dataset import Splits, load_car_or_truck  # noqa: E402
+from course_utils.evaluation.comparison import Comparison, compare, train_runs  # noqa: E402
+from course_utils.evaluation.robustness import evaluate_robustness  # noqa: E402
+from course_utils.lessons.published import load_results  # noqa: E402
+from course_utils.models.classifier import (  # noqa: E402
     build_classifier,
     build_imagenet_preprocessing,
     split_model,
 )
-from course_utils.results import read_published  # noqa: E402
-from course_utils.sensitivity import measure_sensitivity  # noqa: E402
-from course_utils.weights import load_vgg16_base  # noqa: E402
+from course_utils.models.vgg16 import load_vgg16_base  # noqa: E402
+from course_utils.training.heads import Heads, gather_weights, in_order, open_features  # noqa: E402
 
 SEED, SEEDS, EPOCHS, VIEWS = 31415, 20, 30, 4
 PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "pillow")
@@ -105,10 +107,10 @@ class Study:
         for name, policy in policies.items():
             front = policy.layers(SEED) if isinstance(policy, Augmentation) else policy
             number = views[name] if isinstance(views, dict) else views
-            clean = features.clean_view(front)
-            drawn = features.list_views(front, views=number, seed=SEED)
+            clean = clean_view(front)
+            drawn = list_views(front, views=number, seed=SEED)
             needed = [(splits.valid, [clean]), (splits.train, [clean, *drawn])]
-            features.prepare_features(front, self.fast, needed, precision="float32", seed=SEED)
+            prepare_features(front, self.fast, needed, precision="float32", seed=SEED)
         options = {"seeds": SEEDS, "epochs": EPOCHS, "seed": SEED, "precision": "float32"}
         return compare(policies, splits, self.base, views=views, **options)
 
@@ -190,7 +192,7 @@ def publish_sensitivity(study: Study, names) -> None:
     """What the heads of each policy answer to photos that are turned, flattened, mirrored."""
     found = study.compare({name: POLICIES[name] for name in names or POLICIES})
     photos = study.splits.valid.take(SENSITIVITY_PHOTOS, seed=SEED)
-    table = measure_sensitivity(found, photos, study.fast, SENSITIVITY, precision="float32")
+    table = evaluate_robustness(found, photos, study.fast, SENSITIVITY, precision="float32")
     write_table(table.set_index(["policy", "transformation", "strength", "seed"]), "sensitivity")
 
 
@@ -221,7 +223,7 @@ def check_row(study: Study, names) -> None:
     )
     found = Comparison({policy: runs}, study.splits, baseline=policy, seed=SEED)
     again = found.summary(living=True).loc[policy]
-    published = read_published("summary-living").loc[policy]
+    published = load_results("summary-living").loc[policy]
     outside = []
     print(f"{policy}, living heads, starts {OTHER_STARTS[0]} to {OTHER_STARTS[-1]}:")
     for measure in ("clean_loss", "augmented_loss", "val_loss", "val_binary_accuracy", "gap"):
@@ -246,7 +248,7 @@ PARTS = {
 
 def count_views(policy: Augmentation) -> int:
     """Returns how many views training drew from: flips are listed, dice are thrown."""
-    return len(features.list_views(policy.layers(SEED), views=VIEWS, seed=SEED))
+    return len(list_views(policy.layers(SEED), views=VIEWS, seed=SEED))
 
 
 def write_comparison(found: Comparison, prefix: str, views) -> None:
@@ -278,13 +280,13 @@ def write_table(table: pd.DataFrame, name: str) -> None:
     """Writes a table to data/results/, whole or not at all, and says above it how it was made."""
     about = [
         f"Made by: python benchmarks/{Path(sys.argv[0]).name} {' '.join(sys.argv[1:])}",
-        f"On {datetime.date.today().isoformat()}, {runtime.processor()}, {runtime.device()}, "
+        f"On {datetime.date.today().isoformat()}, {backend.processor()}, {backend.device()}, "
         + ", ".join(f"{package} {version(package)}" for package in PACKAGES),
         *NOTES,
     ]
     text = "".join(f"# {line}\n" for line in about)
     text += table.round(DECIMALS).to_csv(lineterminator="\n")
-    with write_whole(settings.data_dir() / "results" / f"{name}.csv") as beside:
+    with atomic_write(settings.data_dir() / "results" / f"{name}.csv") as beside:
         beside.write_text(text, encoding="utf-8", newline="\n")
     print(f"\n{name}.csv\n{table.round(4).to_string(max_rows=40)}", flush=True)
 
@@ -298,7 +300,7 @@ def load_study(engine: str) -> Study:
     Args:
         engine: `"keras"` or `"mnn"`.
     """
-    runtime.set_seed()
+    backend.set_seed()
     splits = load_car_or_truck(settings.load_settings("full"))
     base = load_vgg16_base()
     photos = ", ".join(f"{split} {int(row.sum()):,}" for split, row in splits.counts.iterrows())

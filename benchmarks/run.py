@@ -1,12 +1,12 @@
 """Times the kit and writes one table of ratios, benchmarks/RESULTS.md.
 
-    python benchmarks/run.py [NAME …] [--torch-python PATH] [--against PATH]
+    python benchmarks/run.py [NAME …] [--torch-python PATH]
 
 Rivals take turns in one run and each number is a median over rounds, so that the ratios hold where
 seconds do not. Each part is kept in runs/benchmarks/ when it is done; the table is made of what
 lies there, so that one part can be measured anew.
 
-Parts: lesson, features, augmentation, explorer, growth, start-up, compare, drawing, changes.
+Parts: lesson, features, augmentation, explorer, growth, start-up, compare, drawing.
 """
 
 import argparse
@@ -21,8 +21,8 @@ from pathlib import Path
 
 from measuring import Row, tell_load
 
-from course_utils import runtime, settings
-from course_utils.files import write_whole
+from course_utils.core import backend, settings
+from course_utils.core.files import atomic_write
 
 # By part: the module with its `measure`, and what the part is about. A module is imported when
 # its part is measured: the explorer's needs Playwright, which the others do without.
@@ -35,9 +35,7 @@ PARTS = {
     "start-up": ("start_up", "Until a lesson's first cell has run"),
     "compare": ("compare_speed", "Many seeds side by side against one plain run"),
     "drawing": ("drawing_speed", "Drawing the embedded vehicles"),
-    "changes": ("changes", "This checkout against an older one"),
 }
-OPTIONS_OF = {"features": ("torch_python",), "changes": ("against",)}
 PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "ipywidgets", "matplotlib")
 NOTES = Path(__file__).with_name("NOTES.md")  # what was tried and what is not done, by hand
 
@@ -65,7 +63,7 @@ def describe_machine() -> str:
     """Returns processor, device and versions in one line."""
     versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     python = sys.version.split()[0]
-    return f"{runtime.processor()}, {runtime.device()}; Python {python}, {versions}"
+    return f"{backend.processor()}, {backend.device()}; Python {python}, {versions}"
 
 
 def find_part(name: str) -> Path:
@@ -80,9 +78,8 @@ def run_part(name: str, chosen: argparse.Namespace) -> None:
     measure = importlib.import_module(PARTS[name][0]).measure
     rows = [asdict(row) for row in measure(chosen)]
     command = "python benchmarks/run.py " + name
-    for option in ("torch_python", "against"):
-        if getattr(chosen, option) and option in OPTIONS_OF.get(name, ()):
-            command += f" --{option.replace('_', '-')} …"
+    if chosen.torch_python and name == "features":
+        command += " --torch-python …"
     measured = Measured(
         f"{datetime.datetime.now():%Y-%m-%d %H:%M}",
         describe_machine(),
@@ -90,7 +87,7 @@ def run_part(name: str, chosen: argparse.Namespace) -> None:
         f"{before} → {tell_load()}",
         rows,
     )
-    with write_whole(find_part(name)) as beside:
+    with atomic_write(find_part(name)) as beside:
         beside.write_text(json.dumps(asdict(measured), ensure_ascii=False), encoding="utf-8")
 
 
@@ -131,7 +128,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*", metavar="NAME", help=f"out of {', '.join(PARTS)}")
     parser.add_argument("--torch-python", type=Path, help="a Python that has PyTorch")
-    parser.add_argument("--against", type=Path, help="the folder of an older checkout")
     chosen = parser.parse_args()
     unknown = set(chosen.parts) - set(PARTS)
     if unknown:
@@ -145,7 +141,7 @@ def main() -> None:
             print(f"{name} failed, its earlier rows stay: {error}", flush=True)
             failed.append(name)
     report = write_results()
-    with write_whole(Path(__file__).with_name("RESULTS.md")) as beside:
+    with atomic_write(Path(__file__).with_name("RESULTS.md")) as beside:
         beside.write_text(report, encoding="utf-8")
     print(report)
     sys.exit(f"Failed: {', '.join(failed)}." if failed else 0)

@@ -6,7 +6,8 @@ import statistics
 import nbformat
 from measuring import Row, median_ratio, new_cache, run_python, time_in_turns
 
-from course_utils import lessons, settings
+from course_utils.core import settings
+from course_utils.lessons import notebooks
 
 ROUNDS = 3
 LESSON = "02"
@@ -14,7 +15,7 @@ LESSON = "02"
 
 def measure(chosen: argparse.Namespace) -> list[Row]:
     """Returns a row for each import and one for the first cell, all in processes of their own."""
-    notebook = nbformat.read(lessons.find_lesson(LESSON), as_version=4)
+    notebook = nbformat.read(notebooks.find_lesson(LESSON), as_version=4)
     first = next(cell.source for cell in notebook.cells if cell.cell_type == "code")
     scripts = {
         "Python alone": "pass",
@@ -24,7 +25,7 @@ def measure(chosen: argparse.Namespace) -> list[Row]:
     }
     with (
         new_cache(),
-        settings.environment(TF_CPP_MIN_LOG_LEVEL="3", COURSE_DATA_DIR=settings.DRAWN),
+        settings.environment(TF_CPP_MIN_LOG_LEVEL="3", COURSE_DATA_DIR=settings.SYNTHETIC),
     ):
         rivals = {
             name: lambda script=script: run_python("-c", script) for name, script in scripts.items()

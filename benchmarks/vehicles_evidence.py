@@ -1,4 +1,4 @@
-"""What the drawn vehicles show a frozen VGG16: the numbers behind lesson 03.
+"""What the synthetic vehicles show a frozen VGG16: the numbers behind lesson 03.
 
 Run it with `python benchmarks/vehicles_evidence.py`. It sends some thousand pictures through
 the base once (minutes on a CPU; the features are kept in the cache) and
@@ -29,9 +29,9 @@ FAIR = {
 }
 
 
-def bias(car: str, truck: str) -> cu.ByClass:
+def bias(car: str, truck: str) -> cu.PerClass:
     """Nine in ten cars have the first value, nine in ten trucks the second."""
-    return cu.ByClass(car={car: 0.9, truck: 0.1}, truck={car: 0.1, truck: 0.9})
+    return cu.PerClass(car={car: 0.9, truck: 0.1}, truck={car: 0.1, truck: 0.9})
 
 
 def interval(values: pd.Series) -> str:
@@ -92,22 +92,25 @@ def main() -> None:
         layers.RandomBrightness(0.3, value_range=(0, 1), seed=2, dtype="float32"),
         layers.RandomContrast((0.5, 0.5), value_range=(0, 1), seed=3, dtype="float32"),
     ]
-    draw_train = partial(cu.draw_vehicles, chosen.train)
+    draw_train = partial(cu.make_synthetic_vehicles, chosen.train)
     measure = partial(
-        cu.measure_groups, base, seeds=chosen.seeds, views=chosen.views, progress=False
+        cu.evaluate_subgroups, base, seeds=chosen.seeds, views=chosen.views, progress=False
     )
     build = partial(
-        cu.build_splits, class_names=CLASS_NAMES, source="Drawn.", batch_size=chosen.batch_size
+        cu.splits_from_arrays,
+        class_names=CLASS_NAMES,
+        source="Drawn.",
+        batch_size=chosen.batch_size,
     )
     print(f"{chosen.train} train and {chosen.valid} valid pictures, {chosen.seeds} seeds.")
 
-    train, valid = draw_train()[:2], cu.draw_vehicles(chosen.valid, split="valid")[:2]
+    train, valid = draw_train()[:2], cu.make_synthetic_vehicles(chosen.valid, split="valid")[:2]
     probe_pixels(train, valid)
     print("No bias, the set of lessons 00 to 02:")
     runs = measure(build(train, valid), ["all"] * chosen.valid)
     describe("no augmentation", runs, ["all", "clean_loss", "val_loss"])
 
-    *valid, facts = cu.draw_vehicles(chosen.valid, split="valid", **FAIR)
+    *valid, facts = cu.make_synthetic_vehicles(chosen.valid, split="valid", **FAIR)
 
     def tell_groups(name: str, of_cars: str) -> np.ndarray:
         agrees = (facts[name] == of_cars) == (facts["type"] == "Car")

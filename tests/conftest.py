@@ -5,8 +5,8 @@ import signal
 import sys
 
 # Set while pytest collects, before any notebook's kernel starts: kernels inherit them, so that
-# the lessons run on drawn vehicles whatever the machine holds.
-os.environ["COURSE_DATA_DIR"] = "drawn"
+# the lessons run on synthetic vehicles whatever the machine holds.
+os.environ["COURSE_DATA_DIR"] = "synthetic"
 os.environ["COURSE_PROFILE"] = "quick"
 
 # A shell starts what runs in the background with the interrupt ignored, for all that it starts in
@@ -49,7 +49,7 @@ def own_cache(tmp_path, monkeypatch) -> Path:
 @pytest.fixture(autouse=True)
 def no_kaggle(monkeypatch):
     """No test reaches for Kaggle: its download fails at once."""
-    from course_utils import kaggle
+    from course_utils.data import kaggle
 
     monkeypatch.setattr(kaggle, "COMMAND", [sys.executable, "-c", "raise SystemExit('no route')"])
 
@@ -57,7 +57,8 @@ def no_kaggle(monkeypatch):
 @pytest.fixture(scope="session")
 def stored_weights() -> Path:
     """The verified weights where this machine keeps them; fetched there the first time."""
-    from course_utils import settings, weights
+    from course_utils.core import settings
+    from course_utils.models import vgg16
 
     with pytest.MonkeyPatch.context() as outside:
         for name in ("COURSE_CACHE_DIR", "COURSE_PREPARED_DIR"):
@@ -65,14 +66,14 @@ def stored_weights() -> Path:
                 outside.setenv(name, ENVIRONMENT[name])
             else:
                 outside.delenv(name, raising=False)
-        arrays = weights.load_vgg16_weights()
-        for path in settings.list_stored(weights.STORED_NAME):
+        arrays = vgg16.load_vgg16_weights()
+        for path in settings.list_stored(vgg16.STORED_NAME):
             try:
-                weights.read_stored(path)
-            except weights.DAMAGE:
+                vgg16.read_stored(path)
+            except vgg16.DAMAGE:
                 continue
             return path.resolve()
-        return weights.store_vgg16_weights(arrays).resolve()
+        return vgg16.store_vgg16_weights(arrays).resolve()
 
 
 @pytest.fixture
@@ -95,7 +96,7 @@ def make_photos():
     def make(count=40, *, size=(16, 16), batch_size=8, shuffle=False, seed=31415, draw=0):
         import hashlib
 
-        from course_utils.data import Photos
+        from course_utils.data.dataset import Photos
 
         random = np.random.default_rng(draw)
         labels = (np.arange(count) % 2).astype("float32")[:, None]
@@ -122,7 +123,7 @@ def make_splits(make_photos):
     def make(train=64, valid=32, *, batch_size=16, size=(16, 16)):
         import pandas as pd
 
-        from course_utils.data import Splits
+        from course_utils.data.dataset import Splits
 
         return Splits(
             make_photos(train, batch_size=batch_size, shuffle=True, draw=1, size=size),

@@ -6,7 +6,8 @@ import nbformat
 import pytest
 import yaml
 
-from course_utils import lessons, settings
+from course_utils.core import settings
+from course_utils.lessons import notebooks
 
 PROJECT = settings.project_dir()
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
@@ -17,7 +18,7 @@ def test_the_sections_that_answer_misconceptions_exist():
     named = re.findall(r"(exercise \d\d|\b\d\d), \*([^*]+)\*", table)
     assert len(named) >= 10
     for number, section in named:
-        path = lessons.find_lesson(number.replace("exercise ", "exercises/"))
+        path = notebooks.find_lesson(number.replace("exercise ", "exercises/"))
         text = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells)
         assert f"## {section}\n" in f"{text}\n", (number, section)
 

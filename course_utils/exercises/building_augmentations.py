@@ -1,26 +1,26 @@
 """The questions of exercise 02: building augmentation, recognising it, mending it.
 
 Answers are judged by what they do to probe images; which layers do it, and in which order, is
-the student's own affair. What is to be mended stands in `mending_augmentations`.
+the student's own affair. What is to be mended stands in `fixing_augmentations`.
 """
 
 import numpy as np
 import pandas as pd
 
-from course_utils.augmentation import Augmentation
-from course_utils.exercises import probes
-from course_utils.exercises.histories import load_histories
-from course_utils.exercises.judgements import (
+from course_utils.augmentation.policy import Augmentation
+from course_utils.exercises.fixing_augmentations import Q5, Q7
+from course_utils.exercises.framework import probes
+from course_utils.exercises.framework.histories import load_histories
+from course_utils.exercises.framework.judgements import (
     judge_colours,
     judge_contrast,
-    judge_dice,
     judge_geometry,
     judge_mirroring,
     judge_predict,
+    judge_random_draws,
     judge_range,
 )
-from course_utils.exercises.mending_augmentations import Q5, Q7
-from course_utils.exercises.questions import (
+from course_utils.exercises.framework.questions import (
     Misread,
     Question,
     read_choice,
@@ -40,18 +40,18 @@ def _judge_specification(augmentation) -> str | None:
         judge_range(transform)
         or judge_geometry(views)
         or judge_colours(views)
-        or _judge_shared_dice(transform)
+        or _judge_shared_draws(transform)
         or judge_mirroring(views)
         or judge_contrast(views, 0.7, 1.3)
-        or judge_dice(transform)
+        or judge_random_draws(transform)
         or judge_predict(transform)
     )
 
 
-def _judge_shared_dice(transform) -> str | None:
+def _judge_shared_draws(transform) -> str | None:
     """Before the views of one batch are counted: one die for all of them would look like none."""
-    within, between = probes.throws_anew(transform)
-    return judge_dice(transform) if between and not within else None
+    within, between = probes.draws_again(transform)
+    return judge_random_draws(transform) if between and not within else None
 
 
 Q1 = Question(
@@ -229,7 +229,7 @@ def _judge_mystery(settings) -> str | None:
         return "Your views are all about as bright as the photo. Those of the grid are not."
     if views["brightness"].min() > -0.1 or views["brightness"].max() < 0.1:
         return "Your views change their brightness one way only. In the grid it goes both ways."
-    return judge_dice(transform) or judge_predict(transform)
+    return judge_random_draws(transform) or judge_predict(transform)
 
 
 Q3 = Question(

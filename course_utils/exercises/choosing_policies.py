@@ -8,10 +8,10 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from course_utils.augmentation import Augmentation
-from course_utils.exercises import probes
+from course_utils.augmentation.policy import Augmentation
+from course_utils.exercises.framework import probes
+from course_utils.exercises.framework.questions import Misread, Question, quote
 from course_utils.exercises.published_policies import Q2, Q3
-from course_utils.exercises.questions import Misread, Question, quote
 from course_utils.exercises.vehicle_questions import TASKS, measure_policies
 
 MARGIN = 0.03  # of accuracy: what 200 valid photos and ten starts cannot tell from nothing
@@ -200,7 +200,7 @@ def plot_policy_card(card: Mapping, photo: np.ndarray):
     Returns:
         A figure with its alt text; `None` while the card is not finished.
     """
-    from course_utils.figures import plot_photos
+    from course_utils.figures.photos import plot_photos
 
     if not isinstance(card, Mapping) or not isinstance(card.get("policy"), Augmentation):
         return None

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from course_utils.exercises.histories import load_histories
-from course_utils.exercises.questions import (
+from course_utils.exercises.framework.histories import load_histories
+from course_utils.exercises.framework.questions import (
     Misread,
     Question,
     quote,
@@ -115,7 +115,7 @@ def take_step(model, images: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
         layers by their own names, the head's as `hidden` and `output`): `weights`, how many there
         are; `moved`, how many of them changed; `largest`, the largest change.
     """
-    from course_utils.model import split_model
+    from course_utils.models.classifier import split_model
 
     parts = split_model(model)
     dense = [layer for layer in parts.head if layer.weights]

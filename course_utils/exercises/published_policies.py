@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from course_utils import settings
-from course_utils.exercises.questions import (
+from course_utils.core import settings
+from course_utils.exercises.framework.questions import (
     Misread,
     Question,
     count_blanks,
@@ -149,7 +149,7 @@ says = "cannot tell" if low < 0 < high else "better" if mean > 0 else "worse\"""
 KNOWS_NOTHING = 0.25  # the score of someone who says 0.5 each time
 
 
-def settle_bet(question: str, policy: str) -> bool:
+def score_bet(question: str, policy: str) -> bool:
     """Whether a policy's mean accuracy over living heads beat flip's on the sealed pictures."""
     table = _load_table()
     alive = table[(table["question"] == question) & ~table["dead_head"]]
@@ -173,7 +173,7 @@ def score_bets(bets) -> pd.DataFrame:
         return pd.DataFrame(columns=columns)
     rows = []
     for question, policy, sure in _read_bets(bets):
-        won = settle_bet(question, policy)
+        won = score_bet(question, policy)
         rows.append((question, policy, sure, won, (sure - won) ** 2))
     return pd.DataFrame(rows, columns=columns)
 

@@ -1,4 +1,4 @@
-"""Four questions asked of the same drawn vehicles, and how well a policy answers each.
+"""Four questions asked of the same synthetic vehicles, and how well a policy answers each.
 
 A *policy* is the `Augmentation` that someone chose for a question. The pictures stay the same from
 question to question, so that a view's features are computed once for all four.
@@ -9,8 +9,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from course_utils import vehicles
-from course_utils.augmentation import Augmentation
+from course_utils.augmentation.policy import Augmentation
+from course_utils.data.synthetic import vehicles
 
 # Each question's two answers, for labels 0 and 1.
 TASKS = {name: vehicles.LABELS[name] for name in ("type", "heading", "light", "paint")}
@@ -40,10 +40,10 @@ def build_question_splits(train_count: int, valid_count: int) -> dict[str, objec
     Returns:
         From each name in `TASKS` to its `Splits`: the same pictures, other labels.
     """
-    from course_utils.data import build_splits
+    from course_utils.data.dataset import splits_from_arrays
 
     drawn = {
-        split: vehicles.draw_vehicles(count, split=split, seed=SEED, **FAIR)
+        split: vehicles.make_synthetic_vehicles(count, split=split, seed=SEED, **FAIR)
         for split, count in (("train", train_count), ("valid", valid_count))
     }
 
@@ -53,7 +53,7 @@ def build_question_splits(train_count: int, valid_count: int) -> dict[str, objec
         return images, second.to_numpy("float32")[:, None]
 
     return {
-        question: build_splits(
+        question: splits_from_arrays(
             label("train", question),
             label("valid", question),
             class_names=answers,
@@ -92,14 +92,14 @@ def measure_policies(
         A DataFrame, one row for each question, policy and seed: the columns `question`,
         `policy`, `settings` (the policy as JSON), `seed`, each group's accuracy, `dead_head`.
     """
-    from course_utils.groups import measure_groups
+    from course_utils.evaluation.subgroups import evaluate_subgroups
 
     tables = []
     for question, chosen in policies.items():
         photos = splits[question]
         names = ["valid"] * photos.valid.count if groups is None else groups
         for name, augmentation in chosen.items():
-            runs = measure_groups(
+            runs = evaluate_subgroups(
                 base,
                 photos,
                 names,

@@ -13,8 +13,8 @@ import os
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 from types import SimpleNamespace
 import numpy as np
-from course_utils.augmentation import Augmentation
-from course_utils.explorer import AugmentationExplorer
+from course_utils.augmentation.policy import Augmentation
+from course_utils.augmentation.explorer.widget import AugmentationExplorer
 
 class DrawnPhotos:
     count = 20

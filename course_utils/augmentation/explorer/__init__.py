@@ -1,0 +1,1 @@
+"""Sliders over a live grid of augmented photos."""

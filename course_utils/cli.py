@@ -1,0 +1,246 @@
+"""A course on data augmentation: looks at the machine, fetches data, runs and checks lessons,
+draws their figures, cleans up."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from course_utils.core import settings
+
+
+def doctor() -> int:
+    """Prints what the machine has; 0 if the lessons can run, 1 if something is to be mended."""
+    from course_utils.lessons.doctor import check_environment
+
+    findings = check_environment()
+    for finding in findings:
+        print(finding)
+    return 0 if all(finding.well for finding in findings) else 1
+
+
+def fetch(*, source: str | None = None) -> int:
+    """Gets what the lessons need, so that they then run without a network."""
+    from course_utils.core import backend
+    from course_utils.data import dataset
+    from course_utils.models import vgg16
+
+    vgg16.load_vgg16_weights(source=source)
+    print("VGG16's ImageNet weights are here, verified.")
+    splits = dataset.load_car_or_truck(
+        settings.load_settings(backend.choose_profile()), download=True
+    )
+    print(f"{splits.source}\n{splits.counts.to_string()}")
+    return 0
+
+
+def fetch_all(out: Path, *, source: str | None = None) -> int:
+    """Prepares a folder for a class; 1 if a cell of a lesson failed on the way."""
+    from course_utils.core import backend
+    from course_utils.lessons import prepare
+
+    if backend.device() == "GPU":
+        print(
+            "ATTENTION: with the GPU here lessons train in the model and store no features. For a "
+            "class without GPUs, set CUDA_VISIBLE_DEVICES=-1 first."
+        )
+    outcomes = prepare.prepare_folder(out, source=source)
+    print(prepare.describe_folder(out))
+    print(f"Students read it where it is mounted: COURSE_PREPARED_DIR={out.resolve()}")
+    for name, value in settings.overrides().items():
+        print(f"It was made under {name}={value}: students need the same.")
+    return _report_failures(outcomes)
+
+
+def check(numbers: list[str], out: Path) -> int:
+    """Executes notebooks and says how each went; 1 if a cell failed."""
+    from course_utils.core import backend
+    from course_utils.data import dataset
+    from course_utils.lessons import notebooks
+    from course_utils.lessons.check import SLOWEST, check_notebooks, choose_at_once
+    from course_utils.models import vgg16
+
+    paths = list(notebooks.choose_lessons(numbers or ["all"]))
+    # Here, once, and not by two notebooks at the same time.
+    print(dataset.load_car_or_truck(settings.load_settings(backend.choose_profile())).source)
+    vgg16.load_vgg16_weights()
+    at_once = min(len(paths), choose_at_once())
+    print(f"{len(paths)} notebooks, {at_once} at a time.", flush=True)
+    outcomes = check_notebooks(paths, out, at_once=at_once)
+    for outcome in outcomes:
+        print(f"\n{outcome.name}: {outcome.page}")
+        for cell in outcome.cells[:SLOWEST]:
+            print(f"  {cell}")
+    return _report_failures(outcomes)
+
+
+def _report_failures(outcomes) -> int:
+    failed = [outcome for outcome in outcomes if outcome.failures]
+    for outcome in failed:
+        print(f"\n{outcome.name} FAILED; its page shows where: {outcome.page}", file=sys.stderr)
+        # What fails after the first cell often follows from it.
+        print(f"  {outcome.failures[0]}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def figures(out: Path, *, only: str | None, file_format: str, photos: str, checked: bool) -> int:
+    """Draws the figures, or compares them with the committed ones; 1 if one has drifted."""
+    from course_utils.lessons import figure_files
+
+    entries = figure_files.choose_entries(only)
+    if not checked:
+        figure_files.write_figures(entries, out, photos=photos, file_format=file_format)
+        print(f"In {out}, with their {figure_files.MANIFEST}: {_count_figures(entries)}.")
+        return 0
+    page = out / "drift.html"
+    page.unlink(missing_ok=True)
+    drifts = figure_files.find_drift(entries, whole=only is None)
+    if not drifts:
+        print(f"As committed: {_count_figures(entries)}.")
+        return 0
+    for drift in drifts:
+        print(f"{drift.name}: {drift.why}")
+    print(f"Look at {figure_files.write_page(drifts, page)}")
+    return 1
+
+
+def _count_figures(entries) -> str:
+    return f"{len(entries)} figure{'s' if len(entries) > 1 else ''}"
+
+
+def run(numbers: list[str], *, in_place: bool) -> int:
+    """Executes lessons; 1 if a cell fails."""
+    from nbclient.exceptions import CellExecutionError
+
+    from course_utils.lessons import notebooks
+
+    for path in notebooks.choose_lessons(numbers):
+        print(f"Running {path.name} …", flush=True)
+        try:
+            written = notebooks.run_lesson(path, in_place=in_place)
+        except CellExecutionError as error:
+            print(f"{path.name} stopped in this cell:\n\n{error}", file=sys.stderr)
+            print("If the machine is at fault: python -m course_utils doctor", file=sys.stderr)
+            return 1
+        print(f"{path.name} is done. Look at {written[-1]}")
+    return 0
+
+
+def exercises(*, test: str | None, answers: bool) -> int:
+    """Prints every question with its aim and lesson, or the test of ten misconceptions."""
+    from course_utils.exercises.framework import misconceptions, report
+
+    if test is None:
+        print(report.write_report())
+    else:
+        seed = ("before", "after").index(test)
+        print(misconceptions.write_test(answers=answers, seed=seed))
+    return 0
+
+
+def clean(*, everything: bool) -> int:
+    """Removes what the kit wrote into the cache."""
+    from course_utils.core.cache import clean_cache
+
+    freed = clean_cache(everything=everything)
+    kept = "" if everything else "; weights and downloaded photos stay (--all removes them too)"
+    print(f"{freed / 1e6:,.0f} MB freed in {settings.cache_dir()}{kept}.")
+    return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command and returns its exit code.
+
+    Args:
+        arguments: The words after `python -m course_utils`; those of the process if `None`.
+    """
+    parser = argparse.ArgumentParser(prog="python -m course_utils", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("doctor", help="look at the machine: what is well, what to do")
+    fetching = commands.add_parser("fetch", help="get weights and photos now, to work offline")
+    fetching.add_argument("--weights", help="a file or folder of VGG16's weights to take")
+    fetching.add_argument("--all", action="store_true", help="prepare a folder for a whole class")
+    fetching.add_argument("--out", type=Path, help="that folder (data/prepared)")
+    running = commands.add_parser("run", help="execute lessons into runs/, as notebook and page")
+    running.add_argument("lessons", nargs="+", help="numbers such as 02, or all")
+    running.add_argument("--in-place", action="store_true", help="replace the notebook itself")
+    checking = commands.add_parser("check", help="execute lessons and exercises, and measure them")
+    checking.add_argument("lessons", nargs="*", help="numbers such as 02 or exercises/01 (all)")
+    checking.add_argument("--out", type=Path, help="folder for the pages (runs/check)")
+    checking.add_argument("--data", help="a folder or archive of photos, or synthetic")
+    checking.add_argument("--profile", help="quick or full, whatever a notebook says")
+    drawing = commands.add_parser("figures", help="draw the figures of the lessons and the README")
+    drawing.add_argument("--out", type=Path, help="folder for the files (runs/figures)")
+    drawing.add_argument("--only", help="the name of one figure")
+    drawing.add_argument("--format", choices=("png", "svg", "pdf"), default="png")
+    drawing.add_argument("--data", help="a folder or archive of photos (synthetic)")
+    drawing.add_argument("--check", action="store_true", help="compare with docs/figures instead")
+    cleaning = commands.add_parser("clean", help="remove computed files from the cache")
+    cleaning.add_argument("--all", action="store_true", help="weights and downloaded photos too")
+    asking = commands.add_parser("exercises", help="what the exercises ask, for instructors")
+    wanted = asking.add_mutually_exclusive_group(required=True)
+    wanted.add_argument("--report", action="store_true", help="list every question with its aim")
+    wanted.add_argument("--test", choices=("before", "after"), help="ten questions for a class")
+    asking.add_argument("--answers", action="store_true", help="with --test: the answers too")
+    chosen = parser.parse_args(arguments)
+    try:
+        return _run_command(commands.choices[chosen.command], chosen)
+    except BrokenPipeError:
+        # Whoever read along (`| head`) has enough; Python would complain once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (OSError, ValueError, RuntimeError) as error:
+        print(f"{parser.prog} {chosen.command}: {error}", file=sys.stderr)
+        return 1
+
+
+def _run_command(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> int:
+    runs = settings.project_dir() / "runs"
+    if chosen.command == "doctor":
+        return doctor()
+    if chosen.command == "fetch":
+        if chosen.all:
+            return fetch_all(chosen.out or settings.data_dir() / "prepared", source=chosen.weights)
+        if chosen.out:
+            parser.error("--out goes with --all; the cache is where COURSE_CACHE_DIR says")
+        return fetch(source=chosen.weights)
+    if chosen.command == "run":
+        return run(chosen.lessons, in_place=chosen.in_place)
+    if chosen.command == "check":
+        with settings.environment(**_asked_for(chosen)):
+            return check(chosen.lessons, chosen.out or runs / "check")
+    if chosen.command == "figures":
+        if chosen.check and (chosen.data or chosen.format != "png"):
+            parser.error(
+                "--check compares PNG files of synthetic vehicles: leave --data and --format"
+            )
+        return figures(
+            chosen.out or runs / "figures",
+            only=chosen.only,
+            file_format=chosen.format,
+            photos=chosen.data or settings.SYNTHETIC,
+            checked=chosen.check,
+        )
+    if chosen.command == "exercises":
+        if chosen.report and chosen.answers:
+            parser.error("--answers goes with --test; a report never shows them")
+        return exercises(test=chosen.test, answers=chosen.answers)
+    return clean(everything=chosen.all)
+
+
+def _asked_for(chosen: argparse.Namespace) -> dict[str, str]:
+    """Returns the environment variables that the options stand for."""
+    asked = {}
+    if chosen.data:
+        # A path on the command line counts from where the command was given.
+        named = (
+            chosen.data if chosen.data == settings.SYNTHETIC else str(Path(chosen.data).resolve())
+        )
+        asked["COURSE_DATA_DIR"] = named
+    if chosen.profile:
+        asked["COURSE_PROFILE"] = chosen.profile
+    return asked
+
+
+if __name__ == "__main__":
+    sys.exit(main())

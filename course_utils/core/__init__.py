@@ -1,0 +1,1 @@
+"""What everything else stands on: settings, files, the cache, a quiet TensorFlow."""

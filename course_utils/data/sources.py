@@ -1,0 +1,120 @@
+"""Finds the folder of photos a run uses, and says in a sentence which one and why."""
+
+from pathlib import Path
+
+from course_utils.core import settings
+from course_utils.core.files import explain_failure, readable_name
+from course_utils.core.settings import SYNTHETIC, Settings
+from course_utils.data import archives, kaggle
+
+# Below the folder prepared for a class: the instructor's own photos.
+CLASS_PHOTOS = Path("photos", "class")
+# Where Kaggle's own notebooks find a data set that was added to them.
+MOUNTS = (
+    Path("/kaggle/input/car-or-truck"),
+    Path("/kaggle/input/datasets/ryanholbrook/car-or-truck"),
+)
+
+
+def find_photos(
+    chosen: Settings, folder: str | Path | None = None, *, download: bool | None = None
+) -> tuple[Path, str]:
+    """Returns the folder of the photos and a sentence that says why this one.
+
+    In this order: the folder or zip archive given (argument, then `COURSE_DATA_DIR`), photos
+    that were prepared for a class, data/car-or-truck, Kaggle's mount, a zip archive in data/,
+    Kaggle's download, synthetic vehicles.
+
+    Args:
+        chosen: The numbers of the run; the synthetic dataset goes by them.
+        folder: A folder, a zip archive, or the word `"synthetic"`.
+        download: Whether to download from Kaggle where nothing is here. `None` does so in the
+            full profile, unless it failed in the last six hours; `True` tries whatever failed.
+
+    Raises:
+        FileNotFoundError: If what is given is not there.
+        ValueError: If an archive is damaged.
+        OSError: If the cache cannot be written.
+    """
+    for given, giver in (
+        (folder, "the argument `folder`"),
+        (settings.photos_override(), "the environment variable COURSE_DATA_DIR"),
+    ):
+        if given and str(given) == SYNTHETIC:
+            return _find_drawn(chosen), f"Vehicles drawn by the course kit, as {giver} asks."
+        if given:
+            return _find_given(Path(given).expanduser(), giver)
+    prepared = settings.prepared_dir()
+    if prepared and (prepared / CLASS_PHOTOS).is_dir():
+        return prepared / CLASS_PHOTOS, "Photos from the folder prepared for this class."
+    kept = settings.data_dir() / "car-or-truck"
+    if kept.is_dir():
+        return kept, "Photos from data/car-or-truck."
+    for mount in MOUNTS:
+        if mount.is_dir():
+            return mount, f"Photos from Kaggle's mount {mount}."
+    missing = ["no folder was named", "there is no data/car-or-truck"]
+    for archive in sorted(settings.data_dir().glob("*.zip")):
+        try:
+            unpacked = _unpack(archive)
+        except archives.NoPhotos:
+            missing.append(f"{readable_name(archive.name)} holds no train and valid")
+            continue
+        return unpacked, f"Photos from the archive data/{readable_name(archive.name)}."
+    try:
+        if download is None and not _is_downloaded():
+            if chosen.profile != "full":
+                raise kaggle.DownloadFailed(
+                    "not tried in the quick profile; python -m course_utils fetch tries"
+                )
+            if prepared:
+                raise kaggle.DownloadFailed("not tried, as the prepared folder has none")
+        found = kaggle.download_photos(anew=bool(download))
+        return found, f"Photos of Kaggle's {kaggle.DATASET}, downloaded."
+    except kaggle.DownloadFailed as error:
+        missing.append(f"Kaggle's download: {error}")
+    source = f"Vehicles drawn by the course kit, because {', '.join(missing)}."
+    print(f"No photos here. {source}", flush=True)
+    return _find_drawn(chosen), source
+
+
+def _is_downloaded() -> bool:
+    return settings.find_stored(kaggle.STORED_NAME) is not None
+
+
+def _find_given(path: Path, giver: str) -> tuple[Path, str]:
+    name = readable_name(path.name)
+    if path.is_dir():
+        return path, f"Photos from the folder {name}, named by {giver}."
+    if path.is_file() and path.suffix.lower() == ".zip":
+        return _unpack(path), f"Photos from the archive {name}, named by {giver}."
+    raise FileNotFoundError(
+        f"Expected a folder of photos or a zip archive, received {readable_name(path)!r} from "
+        f"{giver}, which is not a folder. Correct it, or leave it out to use data/car-or-truck "
+        "or synthetic vehicles."
+    )
+
+
+def _unpack(archive: Path) -> Path:
+    prepared = settings.prepared_dir()
+    return archives.unpack_photos(
+        archive,
+        settings.cache_dir() / "photos",
+        looked_at_first=[prepared / "photos"] if prepared else [],
+    )
+
+
+def _find_drawn(chosen: Settings) -> Path:
+    from course_utils.data.synthetic import vehicles
+
+    height, width = chosen.image_size
+    train, valid = chosen.synthetic_train_photos, chosen.synthetic_valid_photos
+    name = f"synthetic/v{vehicles.VERSION}-{train}-{valid}-{height}x{width}-{chosen.seed}"
+    stored = settings.find_stored(name)
+    if stored:
+        return stored
+    folder = settings.cache_dir() / name
+    with explain_failure(folder):
+        return vehicles.write_vehicles(
+            folder, train=train, valid=valid, seed=chosen.seed, image_size=chosen.image_size
+        )

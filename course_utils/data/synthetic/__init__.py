@@ -1,0 +1,1 @@
+"""Synthetic vehicles: a dataset that the kit draws itself."""

@@ -1,0 +1,1 @@
+"""Comparing policies: runs, statistics, subgroups, robustness."""

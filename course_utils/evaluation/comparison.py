@@ -1,0 +1,557 @@
+"""Several augmentations, many seeds: paired differences, and a sentence that the numbers write."""
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from course_utils.augmentation.policy import Augmentation
+from course_utils.core import backend, settings
+from course_utils.core.files import atomic_write
+from course_utils.core.progress import Progress
+from course_utils.data.dataset import Splits, choose_balanced
+from course_utils.data.duplicates import group_near_duplicates
+from course_utils.evaluation.statistics import (
+    Interval,
+    bootstrap_interval,
+    minimum_detectable_effect,
+    t_interval,
+)
+from course_utils.features.batches import StoredFeatures, StoredViews
+from course_utils.features.views import clean_view, list_views
+from course_utils.models import copies
+from course_utils.models.classifier import Parts, build_classifier, split_model
+from course_utils.training.heads import (
+    Heads,
+    gather_weights,
+    in_order,
+    measure_losses,
+    open_features,
+)
+
+backend.import_tensorflow()
+import keras  # noqa: E402 (TensorFlow is to be quiet first)
+
+# Part of the name of stored runs: raise it when the same policy gives other numbers.
+VERSION = 2
+AGAIN = "{} again"  # the row that differs from the baseline by order and draws alone
+MEASURES = {"accuracy": 1, "loss": -1}  # and which sign of a difference is the better one
+MARGINS = {"accuracy": 0.01, "loss": 0.01}  # what makes no practical difference
+
+
+@dataclass(frozen=True)
+class PolicyRuns:
+    """What the runs of one policy gave.
+
+    Args:
+        train: float32, shape (4, epochs, seeds): clean loss, clean accuracy, augmented loss,
+            augmented accuracy, on train photos at the end of each epoch.
+        answers: float32, shape (epochs, seeds, photos): the probability of class 1 of every
+            clean valid photo.
+        dead: bool, shape (epochs, seeds).
+        weights: float32, the heads' after the last epoch, as `heads.gather_weights` gives them.
+    """
+
+    train: np.ndarray
+    answers: np.ndarray
+    dead: np.ndarray
+    weights: list[np.ndarray]
+
+
+def compare(
+    policies: Mapping[str, Augmentation | Sequence[keras.Layer]],
+    splits: Splits,
+    base: keras.Model,
+    *,
+    seeds: int = 20,
+    epochs: int = 30,
+    views: int | Mapping[str, int] = 8,
+    seed: int = 31415,
+    precision: str = "auto",
+    progress: bool = True,
+) -> "Comparison":
+    """Trains the lesson's head under several augmentations, each from the same starts.
+
+    Run number k of every policy starts from the same head and sees the photos in the same
+    order, so that two policies differ by the augmentation alone. The first policy is the
+    baseline; it is trained once more with another order and other draws among its stored views,
+    so that every table shows how far the same policy lies from itself. All seeds of a policy
+    train side by side as one Keras model; each run is what
+    `train(build_classifier(base, layers, seed=k), splits, seed=seed)` gives.
+
+    What is finished is kept in the cache: an interrupted comparison, or one with one more
+    policy, trains only what is missing.
+
+    Args:
+        policies: From a policy's name to its augmentation, two or more.
+        splits: The photos.
+        base: A frozen model from images to features, as `load_vgg16_base` gives.
+        seeds: How many runs a policy: 0 to `seeds` - 1.
+        epochs: How often every train photo is used.
+        views: How many augmented versions of a train photo there are to draw from, one number
+            or each policy's own. Nothing random is one version and a flip alone two, whatever
+            this says.
+        seed: Of the order of the photos and the dice of the augmentations.
+        precision: `"float32"`, `"bfloat16"`, or `"auto"`: the faster one here.
+        progress: Whether to say what is computed and show how far it is.
+
+    Returns:
+        A `Comparison`; of the policies that are finished, where the kernel was interrupted.
+
+    Raises:
+        ValueError: If the policies are no dictionary or the splits no `Splits`, if there are fewer
+            than two policies or seeds, or no epoch, or a policy has
+            the name of the baseline's second training, or no number of views.
+        KeyboardInterrupt: If it is interrupted before the first policy is finished.
+    """
+    if not isinstance(policies, Mapping) or not all(map(_is_policy, policies.values())):
+        raise ValueError(
+            "Expected a dictionary from names to policies, each an Augmentation or a list of "
+            f'layers, received {policies!r}. Write {{"none": Augmentation(), "flip": '
+            'Augmentation(flip="horizontal")}.'
+        )
+    if not isinstance(splits, Splits):
+        raise ValueError(
+            f"Expected Splits behind the policies, received {type(splits).__name__}. Give what "
+            "`load_car_or_truck` returns, and the base after it."
+        )
+    if len(policies) < 2:
+        raise ValueError(f"Expected two policies or more, received {list(policies)}. Add another.")
+    for name, value, least in (("seeds", seeds, 2), ("epochs", epochs, 1)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ValueError(
+                f"Expected `{name}` to be a whole number from {least}, received {value!r}."
+            )
+    baseline = next(iter(policies))
+    if AGAIN.format(baseline) in policies:
+        raise ValueError(
+            f"Expected no policy called {AGAIN.format(baseline)!r}: that is the row that compare "
+            "adds, the first policy trained once more. Choose another name."
+        )
+    numbers = dict(views) if isinstance(views, Mapping) else dict.fromkeys(policies, views)
+    if set(numbers) != set(policies):
+        raise ValueError(
+            f"Expected a number of views for each of {list(policies)}, received one for each of "
+            f"{list(numbers)}."
+        )
+    # Each row of the table: its augmentation, its views, and the seed of its order and draws.
+    wanted = {name: (policy, numbers[name], seed) for name, policy in policies.items()}
+    wanted[AGAIN.format(baseline)] = (policies[baseline], numbers[baseline], seed + 1)
+    options = {"epochs": epochs, "precision": precision, "progress": progress}
+    finished: dict[str, PolicyRuns] = {}
+    starts = gather_weights(
+        [split_model(build_classifier(base, (), seed=start)).head for start in range(seeds)],
+        base.output_shape[1:],
+    )
+    heads = Heads(starts)
+    for name, (policy, number, draws) in wanted.items():
+        try:
+            layers = policy.layers(seed) if isinstance(policy, Augmentation) else policy
+            if progress:
+                print(f"{name}: {seeds} runs.", flush=True)
+            parts = split_model(build_classifier(base, layers, seed=seed))
+            finished[name] = _run_policy(
+                parts, heads, starts, splits, views=number, seed=seed, draws=draws, **options
+            )
+        except KeyboardInterrupt:
+            if not finished:
+                raise
+            print(f"Interrupted; finished and kept: {', '.join(finished)}.")
+            break
+    return Comparison(finished, splits, baseline=baseline, seed=seed)
+
+
+def _run_policy(
+    parts: Parts,
+    heads: Heads,
+    starts,
+    splits: Splits,
+    *,
+    epochs,
+    views,
+    seed,
+    draws,
+    precision,
+    progress,
+) -> PolicyRuns:
+    """Returns a policy's runs, one for each head, out of the cache where they lie there."""
+    train_views, clean, valid = open_features(
+        parts, splits, views=views, seed=seed, precision=precision, progress=progress
+    )
+    drawn = list_views(parts.front, views=views, seed=seed)
+    described = [view.description for view in drawn]
+    augments = described != [clean_view(parts.front).description]
+    arrays = [
+        *starts,
+        *(each for photos in (splits.train, splits.valid) for each in (photos.keys, photos.labels)),
+    ]
+    about = [
+        *(VERSION, copies.fingerprint_base(parts.base), clean.precision, described),
+        *(epochs, draws, splits.train.batch_size),
+        *(hashlib.sha256(np.ascontiguousarray(array)).hexdigest() for array in arrays),
+    ]
+    name = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:20]
+    path = Path("comparisons", f"{name}.npz")
+    for stored in settings.list_stored(path):
+        try:
+            with np.load(stored) as arrays:
+                weights = [arrays[name] for name in sorted(arrays.files) if "weight" in name]
+                return PolicyRuns(arrays["train"], arrays["answers"], arrays["dead"], weights)
+        except (OSError, ValueError, LookupError, EOFError, zipfile.BadZipFile) as error:
+            print(f"The stored runs {stored} are damaged ({error}); training again.")
+    heads.restart(starts)
+    order = {"batch_size": splits.train.batch_size, "shuffle": True, "seed": draws}
+    with Progress(epochs, "Epochs", shown=progress) as line:
+        runs = train_runs(
+            heads,
+            splits,
+            batches=StoredViews(train_views, splits.train.labels, **order),
+            augmented=in_order(train_views, splits.train.labels, seed=draws) if augments else None,
+            clean=clean,
+            valid=valid,
+            epochs=epochs,
+            on_epoch_end=line.advance,
+        )
+    arrays = {f"weight{number}": array for number, array in enumerate(runs.weights)}
+    with atomic_write(settings.cache_dir() / path) as beside, open(beside, "wb") as stream:
+        np.savez(stream, train=runs.train, answers=runs.answers, dead=runs.dead, **arrays)
+    return runs
+
+
+def train_runs(
+    heads: Heads,
+    splits: Splits,
+    *,
+    batches: StoredViews,
+    augmented: StoredViews | None,
+    clean: StoredFeatures,
+    valid: StoredFeatures,
+    epochs: int,
+    on_epoch_end=lambda: None,
+) -> PolicyRuns:
+    """Trains all heads on the same batches, and measures each of them after every epoch.
+
+    Args:
+        heads: As they begin.
+        splits: The photos, for their labels.
+        batches: Of the train photos' features, in the order of training.
+        augmented: The train photos' augmented features in large batches; `None` where nothing
+            is random, so that they are the clean ones.
+        clean: The train photos' clean features.
+        valid: The valid photos' clean features.
+        epochs: How often every train photo is used.
+        on_epoch_end: Called after each epoch that is measured.
+    """
+    labels, rows, answers, dead = splits.train.labels, [], [], []
+
+    def measure(epoch: int) -> None:
+        on_clean, alive = heads.answer(in_order([clean], labels))
+        on_views = on_clean if augmented is None else heads.answer(augmented, epoch=epoch)[0]
+        row = []
+        for given in (on_clean, on_views):
+            row += [measure_losses(given, labels).mean(axis=0)]
+            row += [_right(given, labels).mean(axis=0)]
+        rows.append(row)
+        answers.append(heads.answer(in_order([valid], splits.valid.labels))[0].T)
+        dead.append(~alive)
+        on_epoch_end()
+
+    heads.fit(batches, epochs=epochs, on_epoch_end=measure)
+    return PolicyRuns(
+        np.array(rows, "float32").swapaxes(0, 1),
+        np.array(answers, "float32"),
+        np.array(dead),
+        heads.get_weights(),
+    )
+
+
+def _is_policy(policy) -> bool:
+    if isinstance(policy, Augmentation):
+        return True
+    layers = policy if isinstance(policy, list | tuple) else [None]
+    return all(isinstance(layer, keras.Layer) for layer in layers)
+
+
+def _right(answers: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    return (answers > 0.5) == (labels > 0.5)
+
+
+class Comparison:
+    """The runs of several policies, and what can be said of them.
+
+    The valid photos are halved by seed: on *select* one chooses a policy or an epoch, on
+    *sealed* one judges the choice, since what was chosen on photos looks too good on them.
+
+    Args:
+        finished: The runs of each policy, by name.
+        splits: The photos they were trained and measured on.
+        baseline: The policy that the others are compared with.
+        seed: Of the halves.
+
+    Attributes:
+        runs: A DataFrame, one row for each policy, seed and epoch (from 1). Losses and binary
+            accuracies at the end of the epoch: `clean_…` and `augmented_…` on train photos,
+            `val_…`, `select_…` and `sealed_…` on clean valid photos; `gap` = `val_loss` -
+            `clean_loss`; `dead_head`.
+    """
+
+    def __init__(
+        self, finished: Mapping[str, PolicyRuns], splits: Splits, *, baseline: str, seed: int
+    ):
+        self.baseline = baseline
+        self._runs = dict(finished)
+        self._labels = splits.valid.labels
+        self._twins = group_near_duplicates(splits.valid)
+        half = choose_balanced(self._labels, (len(self._labels) + 1) // 2, seed=seed)
+        chosen = np.zeros(len(self._labels), bool)
+        chosen[half] = True
+        # Photos of one scene go to one half: what was chosen on a twin is not sealed.
+        _, first = np.unique(self._twins, return_index=True)
+        chosen = chosen[first][np.unique(self._twins, return_inverse=True)[1]]
+        self._parts = {"val": slice(None), "select": chosen, "sealed": ~chosen}
+        self.runs = pd.concat(
+            [self._table(name, runs) for name, runs in finished.items()], ignore_index=True
+        )
+
+    @property
+    def policies(self) -> list[str]:
+        """The policies' names, the baseline first and its second training last."""
+        return list(self._runs)
+
+    def answers(self, policy: str) -> np.ndarray:
+        """Returns a policy's probability of class 1, shape (epochs, seeds, valid photos)."""
+        return self._find(policy).answers
+
+    def heads(self, policy: str) -> Heads:
+        """Returns a policy's heads as they were after the last epoch, one for each seed.
+
+        Ask them about other photos with `Heads.answer`.
+
+        Raises:
+            ValueError: If there is no such policy.
+        """
+        return Heads(self._find(policy).weights)
+
+    def summary(self, *, living: bool = False) -> pd.DataFrame:
+        """Returns what each policy gave at the end: means over seeds, and the interval's half.
+
+        Args:
+            living: Whether only runs whose head lives count. All of them is the honest first
+                reading: a policy that kills heads is to pay for it.
+
+        Returns:
+            A DataFrame, one row a policy: for `clean_loss`, `augmented_loss`, `val_loss`,
+            `val_binary_accuracy` and `gap` after the last epoch the mean and `… ±`, half of the
+            95 % interval over seeds; `lowest_val_loss`, the mean over seeds of the lowest;
+            `best_epoch`, the median of the epoch with the lowest loss on *select*; and the share
+            of `dead_heads`.
+        """
+        rows = {}
+        for policy, runs in self.runs.groupby("policy", sort=False):
+            by_seed = runs.groupby("seed")
+            last = by_seed.last()
+            kept = ~last["dead_head"] if living else last["dead_head"].notna()
+            row = {}
+            for name in ("clean_loss", "augmented_loss", "val_loss", "val_binary_accuracy", "gap"):
+                values = last.loc[kept, name].to_numpy()
+                interval = t_interval(values) if len(values) > 1 else None
+                row[name] = values.mean() if len(values) else np.nan
+                row[f"{name} ±"] = interval.high - interval.mean if interval else np.nan
+            row["lowest_val_loss"] = by_seed["val_loss"].min()[kept].mean()
+            chosen = self._choose_epochs(policy)[kept.to_numpy()]
+            row["best_epoch"] = np.median(chosen) if len(chosen) else np.nan
+            row["dead_heads"] = last["dead_head"].mean()
+            rows[policy] = row
+        return pd.DataFrame(rows).T.rename_axis("policy")
+
+    def differences(
+        self,
+        measure: str = "accuracy",
+        *,
+        photos: str = "val",
+        epoch: str = "last",
+        living: bool = False,
+    ) -> pd.DataFrame:
+        """Returns each policy minus the baseline, paired by seed, with two intervals.
+
+        Args:
+            measure: `"accuracy"` or `"loss"`.
+            photos: `"val"`, `"select"` or `"sealed"`: which valid photos.
+            epoch: `"last"`, or `"chosen"`: each run's epoch with the lowest loss on *select*.
+            living: Whether only pairs count of which both heads live in the end.
+
+        Returns:
+            A DataFrame, one row a policy: `difference`; `seeds_low` and `seeds_high`, the 95 %
+            Student-t interval for the same photos and another start; `photos_low` and
+            `photos_high`, the 95 % bootstrap interval for other valid photos as well;
+            `detectable`, the smallest true difference that these photos and seeds would have
+            shown four times in five; `pairs`.
+
+        Raises:
+            ValueError: If a word is unknown.
+        """
+        _check_words(measure=(measure, MEASURES), photos=(photos, self._parts))
+        _check_words(epoch=(epoch, ("last", "chosen")))
+        part = self._parts[photos]
+        rows = {}
+        for policy in self.policies:
+            if policy == self.baseline:
+                continue
+            per_photo = self._measure(policy, measure, epoch) - self._measure(
+                self.baseline, measure, epoch
+            )
+            if living:
+                alive = [~self._find(name).dead[-1] for name in (policy, self.baseline)]
+                per_photo = per_photo[np.logical_and(*alive)]
+            per_photo = per_photo[:, part]
+            rows[policy] = _describe_difference(per_photo, self._twins[part])
+        columns = ["difference", "seeds_low", "seeds_high", "photos_low", "photos_high"]
+        columns += ["detectable", "pairs"]
+        return pd.DataFrame(rows, index=columns).T.rename_axis("policy").astype({"pairs": int})
+
+    def verdict(self, measure: str = "accuracy", *, margin: float | None = None) -> str:
+        """Returns a sentence for each policy, written by the numbers.
+
+        Sealed valid photos after the last epoch decide, and the interval that covers other
+        photos as well. A policy is better or worse where that excludes zero, practically the
+        same where it lies within the margin, and otherwise nobody can tell.
+
+        Args:
+            measure: `"accuracy"` or `"loss"`.
+            margin: What makes no practical difference, from 0; 0.01 where it is `None`.
+
+        Raises:
+            ValueError: If the measure is unknown or the margin out of its range.
+        """
+        _check_words(measure=(measure, MEASURES))
+        margin = MARGINS[measure] if margin is None else margin
+        if isinstance(margin, str) or not 0 <= margin < 1:
+            raise ValueError(
+                f"Expected `margin` from 0 to less than 1, received {margin!r}. 0.01 is one point."
+            )
+        every = self.differences(measure, photos="sealed")
+        living = self.differences(measure, photos="sealed", living=True)
+        return "\n".join(
+            self._judge(policy, measure, margin, row, living.loc[policy])
+            for policy, row in every.iterrows()
+        )
+
+    def _judge(self, policy: str, measure: str, margin: float, row, living) -> str:
+        word = _call(row, measure, margin)
+        said = (
+            f"{policy}: {word} than {self.baseline}"
+            if word in ("better", "worse")
+            else f"{policy}: {word}"
+        )
+        said += (
+            f". Difference in {measure} {_write(row.difference)} "
+            f"[{_write(row.photos_low)}, {_write(row.photos_high)}] over photos and seeds, "
+            f"[{_write(row.seeds_low)}, {_write(row.seeds_high)}] over seeds alone"
+        )
+        if word == "can't tell":
+            said += f"; these photos and seeds show {row.detectable:.3f} or more"
+        dead = [self._find(name).dead[-1].mean() for name in (self.baseline, policy)]
+        if any(dead):
+            said += f". Dead heads: {dead[0]:.0%} and {dead[1]:.0%}"
+            other = _call(living, measure, margin) if living.pairs > 1 else "can't tell"
+            said += (
+                f"; living pairs alone ({living.pairs:.0f}) say the same"
+                if other == word
+                else f"; living pairs alone ({living.pairs:.0f}) disagree: {other}, "
+                f"{_write(living.difference)} [{_write(living.photos_low)}, "
+                f"{_write(living.photos_high)}]"
+            )
+        return said + "."
+
+    def _find(self, policy: str) -> PolicyRuns:
+        if policy not in self._runs:
+            raise ValueError(
+                f"Expected a policy out of {', '.join(self._runs)}, received {policy!r}."
+            )
+        return self._runs[policy]
+
+    def _choose_epochs(self, policy: str) -> np.ndarray:
+        """Returns each seed's epoch, from 1, with the lowest loss on the select half."""
+        part = self._parts["select"]
+        losses = [
+            measure_losses(answers.T[part], self._labels[part]).mean(axis=0)
+            for answers in self._find(policy).answers
+        ]
+        return np.argmin(losses, axis=0) + 1
+
+    def _measure(self, policy: str, measure: str, epoch: str) -> np.ndarray:
+        """Returns each run's loss or rightness photo by photo, shape (seeds, valid photos)."""
+        answers = self._find(policy).answers
+        if epoch == "last":
+            chosen = answers[-1]
+        else:
+            chosen = answers[self._choose_epochs(policy) - 1, np.arange(answers.shape[1])]
+        measured = _right if measure == "accuracy" else measure_losses
+        return measured(chosen.T, self._labels).T.astype(float)
+
+    def _table(self, policy: str, runs: PolicyRuns) -> pd.DataFrame:
+        epochs, seeds = runs.dead.shape
+        columns = {
+            "policy": policy,
+            "seed": np.tile(np.arange(seeds), epochs),
+            "epoch": np.repeat(np.arange(1, epochs + 1), seeds),
+        }
+        names = ("clean_loss", "clean_binary_accuracy")
+        names += ("augmented_loss", "augmented_binary_accuracy")
+        columns |= {
+            name: values.ravel()
+            for name, values in zip(names, runs.train.astype(float), strict=True)
+        }
+        for name, part in self._parts.items():
+            labels = self._labels[part]
+            by_epoch = [answers.T[part] for answers in runs.answers]
+            losses = [measure_losses(answers, labels).mean(axis=0) for answers in by_epoch]
+            shares = [_right(answers, labels).mean(axis=0) for answers in by_epoch]
+            columns[f"{name}_loss"] = np.ravel(losses)
+            columns[f"{name}_binary_accuracy"] = np.ravel(shares)
+        table = pd.DataFrame(columns)
+        table["gap"] = table["val_loss"] - table["clean_loss"]
+        table["dead_head"] = runs.dead.ravel()
+        return table.sort_values(["seed", "epoch"], ignore_index=True)
+
+
+def _describe_difference(per_photo: np.ndarray, twins: np.ndarray) -> list[float]:
+    pairs = len(per_photo)
+    if pairs < 2:
+        difference = per_photo.mean() if pairs else np.nan
+        return [difference, *[np.nan] * 5, pairs]
+    over_seeds = t_interval(per_photo.mean(axis=1))
+    over_photos = bootstrap_interval(per_photo, twins)
+    return [
+        *over_seeds,
+        over_photos.low,
+        over_photos.high,
+        minimum_detectable_effect(over_photos),
+        pairs,
+    ]
+
+
+def _call(row, measure: str, margin: float) -> str:
+    interval = Interval(row.difference, row.photos_low, row.photos_high)
+    if interval.excludes_zero:
+        return "better" if interval.mean * MEASURES[measure] > 0 else "worse"
+    if -margin < interval.low and interval.high < margin:
+        return f"practically the same (within ±{margin:g})"
+    return "can't tell"
+
+
+def _write(number: float) -> str:
+    return f"{number:+.3f}"
+
+
+def _check_words(**given) -> None:
+    for name, (word, known) in given.items():
+        if word not in known:
+            raise ValueError(
+                f"Expected `{name}` out of {', '.join(map(repr, known))}, received {word!r}."
+            )

@@ -1,0 +1,100 @@
+"""How a model does on each group of valid photos, over several seeds: what a bias taught it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from course_utils.core import backend
+from course_utils.core.progress import Progress
+from course_utils.data.dataset import Splits
+from course_utils.features.batches import StoredViews
+from course_utils.models.classifier import build_classifier, split_model
+from course_utils.training.heads import (
+    Heads,
+    gather_weights,
+    in_order,
+    measure_losses,
+    open_features,
+)
+
+backend.import_tensorflow()
+import keras  # noqa: E402 (TensorFlow is to be quiet first)
+
+
+def evaluate_subgroups(
+    base: keras.Model,
+    splits: Splits,
+    groups: Sequence[str],
+    *,
+    augmentation: Sequence[keras.Layer] = (),
+    seeds: int = 10,
+    epochs: int = 30,
+    views: int = 8,
+    seed: int = 31415,
+    precision: str = "auto",
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Trains the lesson's head from several starts and takes its valid accuracy apart by group.
+
+    Run number k is what `train(build_classifier(base, augmentation, seed=k), splits, seed=seed)`
+    gives on stored features: the runs start from other heads and share all else. They train side
+    by side as one Keras model, which costs little more than one of them.
+
+    Args:
+        base: A frozen model from images to features, as `load_vgg16_base` gives.
+        splits: The photos.
+        groups: For each valid photo, in their order, the name of its group.
+        augmentation: Keras layers that transform float32 images in [0, 1].
+        seeds: How many runs: 0 to `seeds` - 1.
+        epochs: How often every train photo is used.
+        views: How many augmented versions of a train photo there are to draw from. Nothing
+            random is one version and a flip alone two, whatever this says.
+        seed: Of the order of the photos and the dice of the augmentation.
+        precision: `"float32"`, `"bfloat16"`, or `"auto"`: the faster one here.
+        progress: Whether to say what is computed and show how far it is.
+
+    Returns:
+        A DataFrame, one row a run (index `seed`): the accuracy of each group by its name, in
+        the order in which the names come first; then, on all clean photos, `clean_loss`,
+        `val_loss` and `val_binary_accuracy`; and `dead_head`, as in `train`.
+
+    Raises:
+        ValueError: If `groups` is not as long as there are valid photos, or `seeds` or `epochs`
+            is under 1.
+    """
+    names = np.asarray(groups, dtype=object)
+    if names.shape != (splits.valid.count,):
+        raise ValueError(
+            f"Expected one group for each of the {splits.valid.count} valid photos, received "
+            f"{names.shape}. Make it from the valid photos' own table."
+        )
+    for name, value in (("seeds", seeds), ("epochs", epochs)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ValueError(f"Expected `{name}` to be a whole number from 1, received {value!r}.")
+    models = [build_classifier(base, augmentation, seed=number) for number in range(seeds)]
+    parts = split_model(models[0])
+    train_views, clean, valid = open_features(
+        parts, splits, views=views, seed=seed, precision=precision, progress=progress
+    )
+    heads = Heads(gather_weights([split_model(model).head for model in models], clean.shape))
+    batches = StoredViews(
+        train_views,
+        splits.train.labels,
+        batch_size=splits.train.batch_size,
+        shuffle=True,
+        seed=seed,
+    )
+    with Progress(epochs, "Epochs", shown=progress) as line:
+        heads.fit(batches, epochs=epochs, on_epoch_end=lambda epoch: line.advance())
+    train_answers, alive = heads.answer(in_order([clean], splits.train.labels))
+    answers, _ = heads.answer(in_order([valid], splits.valid.labels))
+    right = (answers > 0.5) == (splits.valid.labels > 0.5)
+    columns = {name: right[names == name].mean(axis=0) for name in dict.fromkeys(names)}
+    columns |= {
+        "clean_loss": measure_losses(train_answers, splits.train.labels).mean(axis=0),
+        "val_loss": measure_losses(answers, splits.valid.labels).mean(axis=0),
+        "val_binary_accuracy": right.mean(axis=0),
+        "dead_head": ~alive,
+    }
+    return pd.DataFrame(columns, index=pd.RangeIndex(seeds, name="seed"))

@@ -1,0 +1,1 @@
+"""What every exercise shares: questions, probes, judgements."""

@@ -1,0 +1,1 @@
+"""The frozen base's features: computed once, stored, and read as batches."""

@@ -1,0 +1,267 @@
+"""Writes the figures with their manifest, and compares them with the committed ones."""
+
+import base64
+import hashlib
+import html
+import importlib.metadata
+import json
+import platform
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib.style
+from matplotlib.testing.compare import compare_images
+from matplotlib.testing.exceptions import ImageComparisonFailure
+
+from course_utils.core import settings
+from course_utils.core.files import atomic_write
+from course_utils.data import dataset
+from course_utils.data.synthetic import vehicles
+from course_utils.lessons import published
+from course_utils.lessons.gallery import FIGURES, NOTHING, PHOTOS, Entry
+
+MANIFEST = "manifest.json"
+PACKAGES = ("matplotlib", "numpy", "pandas", "pillow", "keras", "tensorflow")
+# Root mean square over all pixels and colours, of 255. Rounding and the smoothing of letters
+# differ by about a tenth between machines; a line of another colour, by several.
+TOLERANCE = 1.0
+
+
+def committed_dir() -> Path:
+    """Returns the folder of the committed figures."""
+    return settings.project_dir() / "docs" / "figures"
+
+
+def choose_entries(name: str | None = None) -> list[Entry]:
+    """Returns the figures that can be drawn here, and says which cannot for want of results.
+
+    Args:
+        name: The one wanted; all where it is `None`.
+
+    Raises:
+        ValueError: If there is no such figure.
+        FileNotFoundError: If its results are missing.
+    """
+    if name is not None and name not in FIGURES:
+        raise ValueError(f"Expected a figure out of {', '.join(FIGURES)}, received {name!r}.")
+    chosen = list(FIGURES.values()) if name is None else [FIGURES[name]]
+    missing = [entry for entry in chosen if not _has_source(entry)]
+    if missing:
+        files = ", ".join(sorted({f"data/results/{entry.source}" for entry in missing}))
+        names = ", ".join(entry.name for entry in missing)
+        line = f"LEFT OUT, because {files} is not there: {names}."
+        if name is not None:
+            raise FileNotFoundError(line)
+        print(line, flush=True)
+    return [entry for entry in chosen if entry not in missing]
+
+
+def _has_source(entry: Entry) -> bool:
+    return entry.source in (NOTHING, PHOTOS) or (published.results_dir() / entry.source).is_file()
+
+
+def write_figures(
+    entries: Sequence[Entry],
+    folder: Path,
+    *,
+    photos: str | Path = settings.SYNTHETIC,
+    file_format: str = "png",
+) -> dict:
+    """Draws figures into a folder and writes manifest.json beside them.
+
+    The manifest keeps what it says of figures that are not drawn now.
+
+    Args:
+        entries: The figures.
+        folder: Where they go.
+        photos: The folder or archive of the photos, or `"synthetic"`.
+        file_format: `"png"`, `"svg"` or `"pdf"`.
+
+    Returns:
+        The manifest: `versions`, and `figures` by name, each with lesson, file, title, alt text,
+        seed, data and SHA-256.
+
+    Raises:
+        ValueError: If real photos were to go among the committed figures.
+    """
+    if str(photos) != settings.SYNTHETIC and folder.resolve() == committed_dir().resolve():
+        raise ValueError(
+            f"Expected figures of synthetic vehicles for {folder}, which is committed, received "
+            f"photos from {photos}. Name another folder with --out."
+        )
+    chosen = settings.load_settings("quick")
+    sources = _Sources(chosen, photos)
+    described = read_manifest(folder)["figures"] if (folder / MANIFEST).is_file() else {}
+    for entry in entries:
+        values, about = sources.load(entry.source)
+        # Whatever a reader's own matplotlibrc says: the figures look alike everywhere.
+        with matplotlib.style.context("default"):
+            fig = entry.draw(*values)
+            content = fig.to_bytes(file_format)
+        path = folder / f"{entry.name}.{file_format}"
+        with atomic_write(path) as beside:
+            beside.write_bytes(content)
+        described[entry.name] = {
+            "lesson": entry.lesson,
+            "file": path.name,
+            "title": fig.title,
+            "alt_text": fig.alt_text,
+            **about,
+            "sha256": hashlib.sha256(content).hexdigest(),
+        }
+    manifest = {
+        "versions": _list_versions(),
+        "figures": {name: described[name] for name in FIGURES if name in described},
+    }
+    with atomic_write(folder / MANIFEST) as beside:
+        text = json.dumps(manifest, indent=1, ensure_ascii=False)
+        beside.write_text(f"{text}\n", encoding="utf-8")
+    return manifest
+
+
+class _Sources:
+    """What figures are drawn from, each loaded once."""
+
+    def __init__(self, chosen: settings.Settings, photos: str | Path):
+        self._chosen = chosen
+        self._photos = photos
+        self._loaded: dict[str, tuple[tuple, Mapping]] = {}
+
+    def load(self, source: str) -> tuple[tuple, Mapping]:
+        """Returns what a figure's function receives, and what the manifest says of it."""
+        if source not in self._loaded:
+            self._loaded[source] = self._load(source)
+        return self._loaded[source]
+
+    def _load(self, source: str) -> tuple[tuple, Mapping]:
+        seed = self._chosen.seed
+        if source == NOTHING:
+            drawn = f"Vehicles drawn by the course kit, version {vehicles.VERSION}."
+            return (), {"seed": seed, "data": drawn}
+        if source == PHOTOS:
+            splits = dataset.load_car_or_truck(self._chosen, folder=self._photos)
+            digest = hashlib.sha256(splits.train.keys.tobytes()).hexdigest()
+            return (splits,), {"seed": seed, "data": splits.source, "data_sha256": digest}
+        path = published.results_dir() / source
+        table = published.load_results(path.stem)
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        # What is a mean over seeds already has the seed of its halves and resamples alone.
+        seeds = sorted(map(int, table["seed"].unique())) if "seed" in table else seed
+        return (table,), {"seed": seeds, "data": f"data/results/{source}", "data_sha256": digest}
+
+
+def read_manifest(folder: Path) -> dict:
+    """Returns the manifest of a folder of figures.
+
+    Args:
+        folder: As `write_figures` leaves it.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        ValueError: If it is damaged.
+    """
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        return {"versions": dict(manifest["versions"]), "figures": dict(manifest["figures"])}
+    except (json.JSONDecodeError, LookupError, TypeError) as error:
+        raise ValueError(
+            f"Expected the manifest that the command figures writes in {path}, received something "
+            f"else ({error}). Delete it and draw the figures anew."
+        ) from error
+
+
+def _list_versions() -> dict[str, str]:
+    versions = {name: importlib.metadata.version(name) for name in PACKAGES}
+    return {"python": platform.python_version(), **versions}
+
+
+@dataclass(frozen=True)
+class Drift:
+    """A figure that is not as it was committed.
+
+    Args:
+        name: Of the figure.
+        why: In words.
+        pictures: PNG bytes by what they show: "committed", "now", "difference", as far as there
+            are.
+        alt_text: Of the figure as it is now.
+    """
+
+    name: str
+    why: str
+    pictures: Mapping[str, bytes]
+    alt_text: str = ""
+
+
+def find_drift(entries: Sequence[Entry], *, whole: bool = True) -> list[Drift]:
+    """Draws figures anew and compares them with the committed ones.
+
+    Args:
+        entries: The figures.
+        whole: Whether they are all there are: then a committed figure that is not among them
+            has drifted as well.
+    """
+    committed = read_manifest(committed_dir())["figures"]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        now = write_figures(entries, folder)["figures"]
+        drifts = [_compare(name, committed.get(name), now[name], folder) for name in now]
+    drifts += [
+        Drift(name, "It is committed, but no function draws it here.", {})
+        for name in committed
+        if whole and name not in now
+    ]
+    return [drift for drift in drifts if drift]
+
+
+def _compare(name: str, committed: dict | None, now: dict, folder: Path) -> Drift | None:
+    drawn = folder / now["file"]
+    old = committed_dir() / (committed or now)["file"]
+    alt_text = now["alt_text"]
+    pictures = {"now": drawn.read_bytes()}
+    if committed is None or not old.is_file():
+        return Drift(name, "It is not committed yet.", pictures, alt_text)
+    pictures = {"committed": old.read_bytes(), **pictures}
+    try:
+        found = compare_images(old, drawn, TOLERANCE, in_decorator=True)
+    except ImageComparisonFailure as error:
+        return Drift(name, f"{error}.", pictures, alt_text)
+    if found:
+        pictures["difference"] = Path(found["diff"]).read_bytes()
+        why = f"Its pixels differ by {found['rms']:.1f} of 255, {TOLERANCE} being allowed."
+        return Drift(name, why, pictures, alt_text)
+    if committed["alt_text"] != alt_text:
+        why = f"Its alt text has changed from “{committed['alt_text']}” to “{alt_text}”"
+        return Drift(name, why, pictures, alt_text)
+    return None
+
+
+def write_page(drifts: Sequence[Drift], path: Path) -> Path:
+    """Writes one page that shows, for each figure, the committed, the new and the difference.
+
+    Args:
+        drifts: The figures.
+        path: Of the page.
+    """
+    with atomic_write(path) as beside:
+        beside.write_text("\n".join(_lines_of_page(drifts)), encoding="utf-8")
+    return path
+
+
+def _lines_of_page(drifts: Sequence[Drift]) -> Iterator[str]:
+    yield '<!doctype html><html lang="en"><meta charset="utf-8"><title>Figures that drifted</title>'
+    yield "<style>body{font:16px/1.5 sans-serif;margin:2em}.row{display:flex;gap:1em}"
+    yield "figure{flex:1;margin:0}img{width:100%;border:1px solid #888}</style>"
+    yield f"<h1>{len(drifts)} figures are not as committed</h1>"
+    for drift in drifts:
+        yield f"<h2>{html.escape(drift.name)}</h2><p>{html.escape(drift.why)}</p><div class='row'>"
+        for what, picture in drift.pictures.items():
+            alt = html.escape(f"{drift.name}, {what}. {drift.alt_text}", quote=True)
+            encoded = base64.b64encode(picture).decode("ascii")
+            yield f'<figure><img alt="{alt}" src="data:image/png;base64,{encoded}">'
+            yield f"<figcaption>{what}</figcaption></figure>"
+        yield "</div>"
+    yield "</html>"

@@ -1,0 +1,126 @@
+"""Keeps what a student guesses, and puts it beside what was measured."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from course_utils.core import settings
+from course_utils.core.files import atomic_write
+
+
+def _record(kind: str = "guesses") -> Path:
+    return settings.cache_dir() / f"{kind}.json"
+
+
+def load_guesses(kind: str = "guesses") -> dict:
+    """Returns all guesses kept so far, by question.
+
+    Args:
+        kind: `"guesses"`, texts; or `"bets"`, pairs of an answer and how sure.
+
+    Raises:
+        ValueError: If the file is not what `guess` or `bet` writes.
+    """
+    path = _record(kind)
+    if not path.is_file():
+        return {}
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(kept, dict):
+            raise ValueError("not a JSON object")
+    except ValueError as error:
+        raise ValueError(
+            f"Expected the {kind} in {path} as a JSON object, received something else "
+            f"({error}). Fix the file, or delete it to start again."
+        ) from error
+    return kept
+
+
+def guess(question: str, answer: str) -> None:
+    """Keeps a guess, to be shown beside the outcome; a later one replaces it, unless empty.
+
+    Args:
+        question: Its name, such as `"gap"`.
+        answer: What you expect, in your own words; empty while you have not made up your mind.
+
+    Raises:
+        TypeError: If the answer is not text.
+    """
+    if not isinstance(answer, str):
+        raise TypeError(
+            f"Expected your guess as text in quotes, received {answer!r}. Write for example "
+            '"higher, because …".'
+        )
+    if not answer.strip():
+        print("Nothing written yet: put your guess in the quotes.")
+        return
+    with atomic_write(_record()) as beside:
+        kept = load_guesses() | {question: answer.strip()}
+        beside.write_text(json.dumps(kept, indent=1, ensure_ascii=False), encoding="utf-8")
+    print("Kept.")
+
+
+def reveal(question: str, outcome: str) -> None:
+    """Prints the guess and, under it, how it turned out.
+
+    Args:
+        question: The name it was kept under.
+        outcome: What was measured or seen, in words.
+    """
+    guessed = load_guesses().get(question) or "(you have written nothing)"
+    print(f"You guessed: {guessed}\nIt turned out: {outcome}")
+
+
+def bet(question: str, answer: str, *, choices: Sequence[str], sure: float = 0.5) -> None:
+    """Keeps a bet, to be scored when the outcome is there; a later one replaces it, unless empty.
+
+    Args:
+        question: Its name, such as `"flip"`.
+        answer: One of the choices; empty while you have not made up your mind.
+        choices: What may come out.
+        sure: How sure you are, from 0 to 1: out of a hundred such bets, how many you would win,
+            divided by a hundred.
+
+    Raises:
+        ValueError: If the answer is none of the choices, or `sure` is outside its range.
+    """
+    if not isinstance(answer, str) or not answer.strip():
+        print(f"No bet yet: put one of {', '.join(map(repr, choices))} in the quotes.")
+        return
+    written = answer.strip().casefold().replace("’", "'")  # as word processors write "can't"
+    chosen = next((choice for choice in choices if choice.casefold() == written), None)
+    if chosen is None:
+        raise ValueError(
+            f"Expected a bet on one of {', '.join(map(repr, choices))}, received {answer!r}."
+        )
+    if isinstance(sure, bool) or not isinstance(sure, int | float) or not 0 <= sure <= 1:
+        raise ValueError(f"Expected `sure` from 0 to 1, received {sure!r}. 0.7 stands for 70 %.")
+    with atomic_write(_record("bets")) as beside:
+        kept = load_guesses("bets") | {question: [chosen, float(sure)]}
+        beside.write_text(json.dumps(kept, indent=1, ensure_ascii=False), encoding="utf-8")
+    print("Kept.")
+
+
+def score_bet(question: str, outcome: str) -> None:
+    """Prints a bet beside its outcome, and its score.
+
+    The score is the square of how far off the sureness was (Brier): 0 for a bet won that was
+    sure, 1 for one lost that was sure, 0.25 for either at half sure. Saying what you believe scores
+    best in the long run.
+
+    Args:
+        question: The name it was kept under.
+        outcome: The choice that came out.
+
+    Source:
+        Brier, Verification of forecasts expressed in terms of probability, Monthly Weather
+        Review 78 (1950), 1-3.
+    """
+    kept = load_guesses("bets").get(question)
+    if kept is None:
+        print(f"You have bet nothing. It turned out: {outcome}.")
+        return
+    answer, sure = kept
+    score = (sure - (answer == outcome)) ** 2
+    print(f"You bet on {answer!r}, {sure:.0%} sure. It turned out: {outcome!r}.")
+    print(f"Score: {score:.2f} (0 is best, 0.25 is what half sure always gets, 1 is worst).")

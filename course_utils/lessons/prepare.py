@@ -1,0 +1,131 @@
+"""Fills one folder with all that the lessons need, for a class that reads it and never writes."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from course_utils.core import backend, settings
+from course_utils.core.cache import is_own
+from course_utils.core.files import atomic_folder, atomic_write, folder_size, readable_name
+from course_utils.core.settings import Settings
+from course_utils.data import kaggle, sources
+from course_utils.data.folders import Listing, list_photos
+from course_utils.lessons import check, notebooks
+from course_utils.models import vgg16
+
+
+def prepare_folder(folder: Path, *, source: str | None = None) -> list[check.Outcome]:
+    """Fetches weights and photos into a folder and lets every notebook compute there once.
+
+    What a notebook needs is what it asks for when it runs; so each runs, one after the other,
+    with the folder as its cache. What lies there already is not made again. What a notebook
+    leaves that is a student's own, such as predictions, is taken away again. In the end everyone
+    may read all files.
+
+    Args:
+        folder: The folder, made if need be.
+        source: A file or folder of VGG16's weights to take.
+
+    Returns:
+        The outcome of each notebook.
+
+    Raises:
+        ValueError: If the folder was prepared with other photos.
+        OSError: If it cannot be written.
+    """
+    folder = folder.resolve()
+    chosen = settings.load_settings(backend.choose_profile())
+    _put_weights(folder, source)
+    with settings.environment(COURSE_CACHE_DIR=str(folder), COURSE_PREPARED_DIR=None):
+        _put_photos(folder, chosen)
+        before = set(_list_files(folder))
+        chosen_photos = (
+            settings.SYNTHETIC if settings.photos_override() == settings.SYNTHETIC else None
+        )
+        # As the class will: photos and all else by the prepared folder alone.
+        with settings.environment(COURSE_PREPARED_DIR=str(folder), COURSE_DATA_DIR=chosen_photos):
+            outcomes = check.check_notebooks(
+                list(notebooks.list_lessons().values()),
+                settings.project_dir() / "runs" / "prepared",
+                at_once=1,
+            )
+    for path in set(_list_files(folder)) - before:
+        if is_own(path.relative_to(folder)):
+            path.unlink()
+    _open_to_all(folder)
+    return outcomes
+
+
+def describe_folder(folder: Path) -> str:
+    """Returns how large each part of a prepared folder is, in one sentence.
+
+    Args:
+        folder: The folder.
+    """
+    parts = [
+        f"{part.name} {folder_size(part) / 1e6:,.0f} MB"
+        for part in sorted(folder.iterdir())
+        if part.is_dir()
+    ]
+    return f"{readable_name(folder)} holds {folder_size(folder) / 1e6:,.0f} MB: {', '.join(parts)}."
+
+
+def _put_weights(folder: Path, source: str | None) -> None:
+    stored = settings.find_stored(vgg16.STORED_NAME)
+    target = folder / vgg16.STORED_NAME
+    if stored and not source and not target.exists():
+        with atomic_write(target) as beside:
+            shutil.copyfile(stored, beside)
+    with settings.environment(COURSE_CACHE_DIR=str(folder), COURSE_PREPARED_DIR=None):
+        vgg16.load_vgg16_weights(source=source)
+    print("VGG16's ImageNet weights are there, verified.")
+
+
+def _put_photos(folder: Path, chosen: Settings) -> None:
+    """Puts the instructor's photos where the class finds them without being told."""
+    target = folder / sources.CLASS_PHOTOS
+    found, why = sources.find_photos(chosen, download=True)
+    print(why)
+    place = settings.stored_place(found)
+    if place and (place.parts[0] == "synthetic" or place == kaggle.STORED_NAME):
+        # Where a class looks anyway.
+        if target.is_dir():
+            raise ValueError(_explain_others(folder))
+        return
+    listed = list_photos(found, seed=chosen.seed)
+    if not target.is_dir():
+        print(f"Copying {sum(map(len, listed.files.values())):,} photos …", flush=True)
+        with atomic_folder(target) as beside:
+            for name, path in _name_photos(listed):
+                (beside / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, beside / name)
+    # Names and sizes: enough to see that a preparation begun anew is of the same photos.
+    there = {path.relative_to(target): path.stat().st_size for path in _list_files(target)}
+    if there != {name: path.stat().st_size for name, path in _name_photos(listed)}:
+        raise ValueError(_explain_others(folder))
+    if place and place.match("photos/zip-*"):
+        shutil.rmtree(found)  # Unpacked on the way, and copied now.
+
+
+def _name_photos(listed: Listing) -> Iterator[tuple[Path, Path]]:
+    """Gives each photo's path below the class's folder, and the photo."""
+    for split in listed.files:
+        for path in listed.files[split]:
+            yield path.relative_to(listed.folder), path
+
+
+def _explain_others(folder: Path) -> str:
+    return (
+        f"Expected a folder that is new or was prepared with the same photos, received "
+        f"{readable_name(folder)}, which holds others in {sources.CLASS_PHOTOS.as_posix()}. Name "
+        "another folder with --out, or delete this one."
+    )
+
+
+def _list_files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def _open_to_all(folder: Path) -> None:
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(path.stat().st_mode | (0o555 if path.is_dir() else 0o444))

@@ -1,0 +1,1 @@
+"""The frozen base, its weights, and the lesson's classifier."""

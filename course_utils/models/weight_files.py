@@ -1,0 +1,137 @@
+"""Reads VGG16's arrays out of a file or folder of weights, whatever version of Keras wrote it.
+
+Only arrays are read, never a model's configuration or a pickle: nothing in a file can run code.
+Arrays are found by their shapes, and equal shapes told apart by the order of their names, so that
+heads, optimizers and the several ways of naming a layer make no difference.
+"""
+
+import io
+import re
+import zipfile
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from course_utils.core import backend
+from course_utils.core.files import readable_name
+
+KINDS = "a Keras .h5, .weights.h5 or .keras file, the kit's own .npz, or a SavedModel folder"
+MOST_BYTES = 2 * 10**9  # of one member of an archive: four times VGG16 with its classifier
+
+
+def read_weights(path: str | Path, shapes: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
+    """Returns arrays of the shapes asked for, in that order.
+
+    Args:
+        path: A Keras .h5, .weights.h5 or .keras file, an .npz, or a SavedModel folder.
+        shapes: The shapes of the arrays, in layer order.
+
+    Returns:
+        float32 arrays.
+
+    Raises:
+        FileNotFoundError: If there is no such file or folder.
+        ValueError: If it is of another kind, damaged, or holds another architecture.
+    """
+    path = Path(path).expanduser()
+    name = readable_name(path)
+    if not path.exists():
+        raise FileNotFoundError(f"Expected {KINDS}, received {name!r}, which is not there.")
+    try:
+        found = _read_folder if path.is_dir() else _read_file
+        return found(path, shapes)
+    except _Refused as refused:
+        raise ValueError(
+            f"Expected {KINDS} with VGG16's weights, received {name}: {refused}"
+        ) from None
+    except Exception as error:
+        # HDF5, zip and TensorFlow each raise their own kinds on a damaged file.
+        raise ValueError(
+            f"Expected {KINDS}, received {name}, which cannot be read "
+            f"({str(error).strip()[:200] or type(error).__name__}). It is cut off or damaged: "
+            "download it again."
+        ) from error
+
+
+class _Refused(Exception):
+    """What is wrong with a file that can be read."""
+
+
+def _read_file(path: Path, shapes) -> list[np.ndarray]:
+    with open(path, "rb") as stream:
+        start = stream.read(8)
+        if start == b"\x89HDF\r\n\x1a\n":
+            return _read_hdf5(path, shapes)
+        if start[:2] == b"PK":
+            return _read_zip(stream, shapes)
+    if not start:
+        raise _Refused("the file is empty. Download it again.")
+    if start[0] == 0x80:
+        raise _Refused("a pickle, which could run any code. Save the weights as .weights.h5.")
+    raise _Refused("another kind of file. Save the weights as .weights.h5.")
+
+
+def _read_hdf5(file, shapes) -> list[np.ndarray]:
+    import h5py
+
+    with h5py.File(file, "r") as opened:
+        names = []
+
+        def note(name, entry):
+            # Arrays that lie in other files, and links to them, are left alone.
+            if isinstance(entry, h5py.Dataset) and not (entry.external or entry.is_virtual):
+                names.append(name)
+
+        opened.visititems(note)
+        return _choose(
+            names, lambda name: opened[name].shape, lambda name: opened[name][()], shapes
+        )
+
+
+def _read_zip(stream, shapes) -> list[np.ndarray]:
+    with zipfile.ZipFile(stream) as opened:
+        members = {member.filename: member.file_size for member in opened.infolist()}
+        if max(members.values(), default=0) > MOST_BYTES:
+            raise _Refused(f"more than {MOST_BYTES / 1e9:.0f} GB in one part.")
+        if "model.weights.h5" in members:
+            return _read_hdf5(io.BytesIO(opened.read("model.weights.h5")), shapes)
+    stream.seek(0)
+    with np.load(stream, allow_pickle=False) as arrays:
+        names = [name for name in arrays.files if members.get(f"{name}.npy")]
+        found = {name: arrays[name] for name in names}
+    return _choose(found, lambda name: found[name].shape, found.__getitem__, shapes)
+
+
+def _read_folder(path: Path, shapes) -> list[np.ndarray]:
+    prefix = path / "variables" / "variables"
+    if not prefix.with_suffix(".index").is_file():
+        raise _Refused("a folder without variables/variables.index, so no SavedModel.")
+    reader = backend.import_tensorflow().train.load_checkpoint(str(prefix))
+    stored = reader.get_variable_to_shape_map()
+    return _choose(stored, lambda name: tuple(stored[name]), reader.get_tensor, shapes)
+
+
+def _choose(
+    names: Iterable[str], shape_of: Callable, read: Callable, shapes: Sequence[tuple[int, ...]]
+) -> list[np.ndarray]:
+    """Returns the first array of each shape that is not taken yet, in the order of their names."""
+    by_shape: dict[tuple[int, ...], list[str]] = {}
+    for name in sorted(names, key=_natural):
+        if "optimizer" not in name:
+            by_shape.setdefault(shape_of(name), []).append(name)
+    chosen = []
+    for shape in map(tuple, shapes):
+        if not by_shape.get(shape):
+            kernels = sum(len(found) for known, found in by_shape.items() if len(known) == 4)
+            raise _Refused(
+                f"another architecture. It has {kernels} convolutions and lacks array "
+                f"{len(chosen) + 1} of {len(shapes)}, of shape {shape}. Name VGG16's own file."
+            )
+        chosen.append(by_shape[shape].pop(0))
+    return [np.asarray(read(name), dtype="float32") for name in chosen]
+
+
+def _natural(name: str) -> list:
+    """Sorts conv2d_10 after conv2d_9."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"([0-9]+)", name)]

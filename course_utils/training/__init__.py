@@ -1,0 +1,1 @@
+"""Training: one model, or many heads side by side."""

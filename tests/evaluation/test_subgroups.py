@@ -1,0 +1,168 @@
+"""Heads side by side are the heads one by one, and each group's accuracy is its own."""
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from course_utils.evaluation import subgroups
+from course_utils.evaluation.subgroups import evaluate_subgroups
+from course_utils.features.store import FeatureStore
+from course_utils.figures.comparisons import plot_subgroups
+from course_utils.figures.photos import plot_classes
+from course_utils.models.classifier import build_classifier
+from course_utils.training.train import train
+
+OPTIONS = {"epochs": 3, "precision": "float32", "progress": False}
+
+
+def flip():
+    return [keras.layers.RandomFlip("horizontal", seed=1, dtype="float32")]
+
+
+def thirds(splits):
+    return np.where(np.arange(splits.valid.count) % 3 == 0, "third", "rest")
+
+
+def contrast():
+    layer = keras.layers.RandomContrast((0.5, 0.5), value_range=(0, 1), seed=2, dtype="float32")
+    return [layer]
+
+
+@pytest.mark.parametrize("augmentation", [list, flip, contrast], ids=["plain", "flip", "dice"])
+def test_side_by_side_equals_one_by_one(make_base, make_splits, augmentation):
+    # 64 photos in batches of 24: the last batch is a smaller one.
+    base, splits = make_base(), make_splits(batch_size=24)
+    together = evaluate_subgroups(
+        base, splits, thirds(splits), augmentation=augmentation(), seeds=4, seed=7, **OPTIONS
+    )
+    for seed in range(4):
+        model = build_classifier(base, augmentation(), seed=seed)
+        alone = train(model, splits, seed=7, method="stored_features", **OPTIONS).iloc[-1]
+        for name in ("clean_loss", "val_loss", "val_binary_accuracy"):
+            assert together.loc[seed, name] == pytest.approx(alone[name], abs=1e-4)
+        assert together.loc[seed, "dead_head"] == alone["dead_head"]
+        answers = model.predict(splits.valid, verbose=0)
+        right = ((answers > 0.5) == (splits.valid.labels > 0.5))[:, 0]
+        for name, share in pd.Series(right).groupby(thirds(splits)).mean().items():
+            assert together.loc[seed, name] == share
+    assert together["clean_loss"].nunique() == 4  # four heads, not one four times
+
+
+def test_columns_follow_the_groups_and_weigh_up_to_the_whole(make_base, make_splits):
+    splits = make_splits()
+    names = thirds(splits)
+    results = evaluate_subgroups(make_base(), splits, names, seeds=2, **OPTIONS)
+    assert list(results.columns[:2]) == ["third", "rest"]
+    assert results.index.name == "seed" and list(results.index) == [0, 1]
+    whole = (results["third"] * sum(names == "third") + results["rest"] * sum(names == "rest")) / 32
+    np.testing.assert_allclose(whole, results["val_binary_accuracy"])
+
+
+def test_groups_may_be_a_column_of_a_table_with_an_index_of_its_own(make_base, make_splits):
+    splits = make_splits()
+    names = thirds(splits)
+    table = pd.Series(names, index=np.arange(32)[::-1])
+    options = OPTIONS | {"seeds": 1, "epochs": 1}
+    one, other = (
+        evaluate_subgroups(make_base(), splits, each, **options) for each in (names, table)
+    )
+    pd.testing.assert_frame_equal(one, other)
+
+
+def test_random_augmentation_uses_as_many_views_as_asked(make_base, make_splits, monkeypatch):
+    passes = []
+    compute = FeatureStore.compute
+
+    def counting(store, photos, view, line):
+        passes.append(store.count_missing(photos, view))
+        compute(store, photos, view, line)
+
+    monkeypatch.setattr(FeatureStore, "compute", counting)
+    splits = make_splits()
+    options = OPTIONS | {"seeds": 2, "epochs": 1, "views": 2}
+    evaluate_subgroups(make_base(), splits, thirds(splits), augmentation=contrast(), **options)
+    assert passes == [32, 64, 64, 64]  # valid, train, and train twice more
+    passes.clear()
+    evaluate_subgroups(make_base(), splits, thirds(splits), augmentation=flip(), **options)
+    assert passes == [0, 0, 64]  # clean ones lie ready; a flip has one view besides
+
+
+def test_dead_heads_are_told(make_base, make_splits, monkeypatch):
+    def build(base, augmentation, *, seed):
+        model = build_classifier(base, augmentation, seed=seed)
+        if seed == 1:
+            hidden = model.layers[-2]
+            hidden.set_weights([np.zeros(hidden.kernel.shape), np.full(6, -1.0)])
+        return model
+
+    monkeypatch.setattr(subgroups, "build_classifier", build)
+    splits = make_splits()
+    results = evaluate_subgroups(make_base(), splits, thirds(splits), seeds=3, **OPTIONS)
+    assert results["dead_head"].tolist() == [False, True, False]
+    assert results.loc[1, "val_binary_accuracy"] == 0.5
+
+
+def test_the_base_stays_as_it_is(make_base, make_splits):
+    base, splits = make_base(), make_splits()
+    before = base.get_weights()
+    evaluate_subgroups(base, splits, thirds(splits), seeds=1, **OPTIONS)
+    assert all(map(np.array_equal, before, base.get_weights()))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"seeds": 0}, "`seeds`"),
+        ({"seeds": 2.0}, "`seeds`"),
+        ({"seeds": True}, "`seeds`"),
+        ({"epochs": 0}, "`epochs`"),
+        ({"groups": ["one"] * 31}, "32 valid photos"),
+        ({"groups": "with"}, "32 valid photos"),
+    ],
+)
+def test_nonsense_is_refused_by_name(make_base, make_splits, changes, said):
+    splits = make_splits()
+    arguments = OPTIONS | {"groups": thirds(splits), "seeds": 1} | changes
+    with pytest.raises(ValueError, match=said):
+        evaluate_subgroups(make_base(), splits, **arguments)
+
+
+# Its figures
+
+
+def made_up_runs(accuracies, dead=0):
+    runs = pd.DataFrame(accuracies)
+    return runs.assign(dead_head=np.arange(len(runs)) < dead)
+
+
+def test_figure_tells_means_of_living_heads_and_counts_the_dead():
+    plain = made_up_runs({"with": [0.5, 0.9, 0.8], "against": [0.5, 0.6, 0.5]}, dead=1)
+    flipped = made_up_runs({"with": [0.7, 0.8, 0.9], "against": [0.6, 0.8, 0.7]})
+    figure = plot_subgroups({"plain": plain, "flip": flipped}, ["with", "against"], title="Heading")
+    assert "plain: with 0.85 (runs from 0.80 to 0.90), against 0.55" in figure.alt_text
+    assert "1 of 3 heads died. flip: with 0.80" in figure.alt_text
+    (ax,) = figure.axes
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["plain\n(1 dead)", "flip"]
+    assert figure.to_png().startswith(b"\x89PNG")
+
+
+def test_figure_holds_where_all_heads_died_and_below_chance():
+    dead = made_up_runs({"all": [0.5, 0.5]}, dead=2)
+    low = made_up_runs({"all": [0.1, 0.2]})
+    figure = plot_subgroups({"dead": dead, "low": low}, ["all"], title="Any")
+    assert "dead: no living head; 2 of 2 heads died." in figure.alt_text
+    assert figure.axes[0].get_xlim()[0] < 0.1
+    assert figure.to_png()
+
+
+def test_classes_stand_in_rows_and_are_counted():
+    images = np.random.default_rng(1).uniform(size=(7, 8, 8, 3))
+    labels = np.array([[0], [0], [0], [0], [0], [1], [1]])
+    figure = plot_classes(images, labels, ("Car", "Truck"), columns=4, title="Drawn")
+    assert figure.alt_text == "Drawn: 5 of class Car and 2 of class Truck, in rows of up to 4."
+    cars, trucks = (ax.images[0].get_array() for ax in figure.axes)
+    assert cars.shape == (16, 32, 3) and trucks.shape == (8, 32, 3)
+    np.testing.assert_array_equal(cars[8:, :8], images[4])
+    assert (cars[8:, 8:] == 1).all()  # the places left over are white
+    np.testing.assert_array_equal(trucks[:, 8:16], images[6])

@@ -1,0 +1,147 @@
+"""Exercise 01: right answers pass whatever form they take, each mistake hears its own sentence."""
+
+import time
+
+import numpy as np
+import pytest
+from exercise_answers import check_answer, run_notebook
+
+from course_utils.exercises.curves_and_weights import QUESTIONS, take_step
+
+# The real base is loaded in the notebook; here a tiny one stands in, with layers of that name.
+STAND_IN = {"cu.load_vgg16_base()": "make_base()", "cu.make_synthetic_vehicles(8)": "draw(8)"}
+
+RIGHT = {
+    "q1": [
+        "memorising, stop, gap = True, 18, 0.41",
+        "memorising, stop, gap = 1, 18, 0.41",
+        "memorising, stop, gap = 'yes', 14, float(history.gap.iloc[-1])",
+        "memorising, stop, gap = np.True_, history.val_loss.idxmin(), 0.408",
+    ],
+    "q2": [
+        "moves = ['hidden', 'output']",
+        "moves = {'output bias', 'output kernel', 'Hidden_kernel', 'hidden bias'}",
+        "moves = 'head'",
+    ],
+    "q3": [
+        "dead, since, answer = ['C'], 1, 0.5",
+        "dead, since, answer = 'c', 1, 0.5",
+        "dead, since, answer = 'run C', 2, float(runs['C'].val_binary_accuracy.iloc[-1])",
+        "dead, since, answer = 'C', np.int64(1), 0.501",
+    ],
+}
+WRONG = {
+    "q1": [
+        ("memorising, stop, gap = False, 18, 0.41", "Is it not memorising"),
+        ("memorising, stop, gap = True, 30, 0.41", "train loss is lowest"),
+        ("memorising, stop, gap = True, 3, 0.41", "too early"),
+        ("memorising, stop, gap = True, 28, 0.41", "too late"),
+        ("memorising, stop, gap = True, 18, -0.41", "wrong sign"),
+        ("memorising, stop, gap = True, 18, 0.22", "gap of the accuracies"),
+        ("memorising, stop, gap = True, 18, (history.val_loss - history.loss)[30]",
+         "weights still moved"),
+        ("memorising, stop, gap = True, 18, 0.35", "lowest valid loss. Asked"),
+        ("memorising, stop, gap = True, 18, 0.43", "valid loss alone"),
+        ("memorising, stop, gap = True, 18, 0.8", "not what the last row"),
+        ("memorising, stop, gap = True, 0, 0.4", "from 1 to 30"),
+        ("memorising, stop, gap = 'a bit', 18, 0.41", "not out of"),
+        ("memorising, stop, gap = True, 'late', 0.41", "a number for stop"),
+        ("memorising, stop, gap = True, ..., 0.41", "1 of 3"),
+    ],
+    "q2": [
+        ("moves = list(diff.index)", "named every weight"),
+        ("moves = [n for n in diff.index if n.split()[0] not in ('hidden', 'output')]",
+         "other way round"),
+        ("moves = []", "You named none"),
+        ("moves = ['head', diff.index[0]]", "a part of the base"),
+        ("moves = ['output', diff.index[0]]", "frozen as a whole"),
+        ("moves = ['hidden kernel', 'output kernel']", "A bias is a weight too"),
+        ("moves = ['output']", "Only the output layer"),
+        ("moves = ['hidden']", "Only the hidden layer"),
+        ("moves = ['output', 'hidden kernel']", "but more does"),
+        ("moves = ['dense_7']", "Expected names"),
+        ("moves = 4", "Expected a list"),
+    ],
+    "q3": [
+        ("dead, since, answer = 'A', 1, 0.5", "learns slowly"),
+        ("dead, since, answer = 'B', 1, 0.5", "too alive"),
+        ("dead, since, answer = 'D', 1, 0.5", "healthy"),
+        ("dead, since, answer = 'C', 30, 0.5", "at epoch 30"),
+        ("dead, since, answer = 'C', 1, 0.69", "that is its loss"),
+        ("dead, since, answer = 'C', 1, 0", "not never"),
+        ("dead, since, answer = 'C', 1, 50", "Divide it by 100"),
+        ("dead, since, answer = 'C', 1, 0.8", "not the share"),
+        ("dead, since, answer = ['A', 'C'], 1, 0.5", "out of 'A'"),
+        ("dead, since, answer = 'C', 'start', 0.5", "a number for since"),
+    ],
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def make_run(make_base, make_photos):
+    tools = {
+        "np": np,
+        "make_base": make_base,
+        "draw": lambda count: (*make_photos(count)[0], np.arange(count)),
+    }
+    return lambda answers: run_notebook("01", answers, replaced=STAND_IN, given=tools)
+
+
+@pytest.fixture(scope="module")
+def untouched(make_run):
+    return make_run({})
+
+
+def cases(planted):
+    return [(name, each) for name, listed in planted.items() for each in listed]
+
+
+def test_untouched_every_check_says_not_attempted(untouched):
+    boxes, _ = untouched
+    assert {box.state for box in boxes.values()} == {"not attempted"}
+    assert list(boxes) == [question.name for question in QUESTIONS]
+
+
+@pytest.mark.parametrize(("name", "source"), cases(RIGHT))
+def test_every_right_answer_passes(untouched, name, source):
+    start = time.perf_counter()
+    box = check_answer("01", name, source, untouched[1])
+    assert box.state == "right", box
+    assert time.perf_counter() - start < 5
+
+
+@pytest.mark.parametrize(("name", "planted"), cases(WRONG))
+def test_every_mistake_hears_its_own_sentence(untouched, name, planted):
+    source, fragment = planted
+    box = check_answer("01", name, source, untouched[1])
+    assert box.state in ("not yet", "error") and fragment in box.message, box
+
+
+def test_no_sentence_answers_two_kinds_of_mistakes():
+    for listed in WRONG.values():
+        assert len({fragment for _, fragment in listed}) >= 5
+
+
+def test_filled_with_solutions_every_check_passes(make_run):
+    boxes, _ = make_run({question.name: question.code for question in QUESTIONS})
+    assert {box.state for box in boxes.values()} == {"right"}, boxes
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_filled_with_mistakes_no_check_passes(make_run, number):
+    # The notebook takes its step after the prediction: an answer cannot use `diff`.
+    chosen = {
+        name: [source for source, _ in listed if "diff" not in source][number]
+        for name, listed in WRONG.items()
+    }
+    boxes, _ = make_run(chosen)
+    assert not [box for box in boxes.values() if box.state in ("right", "not attempted")]
+
+
+def test_a_step_is_measured_and_leaves_the_base(make_base, make_photos):
+    from course_utils.models.classifier import build_classifier
+
+    diff = take_step(build_classifier(make_base(), seed=1), *make_photos(8)[0])
+    heads = diff.index.str.startswith(("hidden", "output"))
+    assert (diff.loc[~heads, "moved"] == 0).all() and (diff.loc[heads, "moved"] > 0).all()
+    assert (diff["moved"] <= diff["weights"]).all()

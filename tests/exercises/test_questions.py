@@ -1,0 +1,158 @@
+"""Questions never raise, know what is blank, and show themselves as text and as a box."""
+
+import subprocess
+import sys
+
+import pytest
+
+from course_utils import cli
+from course_utils.exercises.framework.misconceptions import MISCONCEPTIONS, write_test
+from course_utils.exercises.framework.questions import (
+    LOOKS,
+    Box,
+    Misread,
+    Question,
+    count_blanks,
+    read_choice,
+    read_number,
+)
+from course_utils.exercises.framework.report import list_questions, write_report
+
+
+def ask(judge, **options):
+    texts = {"title": "t", "aim": "a", "lesson": "01", "explanation": "why", "code": "x = 1"}
+    return Question(name="q9", judge=judge, praise="Well seen.", **texts, **options)
+
+
+@pytest.mark.parametrize("blank", [..., None, "", "  ", "...", "____", [..., ...], {"a": ...}])
+def test_blank_is_not_attempted(blank):
+    assert ask(lambda x: None).check(blank).state == "not attempted"
+
+
+def test_what_the_notebook_made_is_not_looked_at_for_blanks():
+    question = ask(lambda x, made: None, context=("made",))
+    assert question.check(..., "table").state == "not attempted"
+    assert question.check(1, None).state == "right"
+
+
+def test_a_half_written_answer_is_not_yet():
+    box = ask(lambda x, y: None).check([1, ...], 3)
+    assert box.state == "not yet" and "1 of 3" in box.message
+    assert count_blanks([{"a": ..., "b": (1, None)}, []]) == (2, 4)
+
+
+def raises(error):
+    def judge(x):
+        raise error
+
+    return judge
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("no"), KeyError("k"), ZeroDivisionError(), Misread("M")]
+)
+def test_whatever_is_raised_becomes_a_sentence(error):
+    box = ask(raises(error)).check(1)
+    assert box.state == "error" and "Traceback" not in str(box)
+
+
+def test_a_value_that_cannot_be_shown_does_not_break_a_check():
+    class Broken:
+        def __repr__(self):
+            raise RuntimeError
+
+    box = ask(lambda x: read_number(x, "x")).check(Broken())
+    assert box.state == "error" and "a Broken" in box.message
+
+
+def test_a_wrong_call_is_told_the_right_one():
+    box = ask(lambda x, y: None).check(1)
+    assert box.state == "error" and "`q9.check(x, y)`" in box.message
+
+
+def test_hints_grow_and_then_point_to_the_solution():
+    question = ask(lambda x: None, hints=("first", "second"))
+    told = [question.hint().message for _ in range(3)]
+    assert "first" in told[0] and "second" in told[1] and told[1] == told[2]
+    assert "q9.solution()" in told[1] and "q9.solution()" not in told[0]
+    assert question.solution().code == "x = 1" and question.solution().message == "why"
+
+
+@pytest.mark.parametrize("state", LOOKS)
+def test_a_box_says_in_words_what_its_colour_says(state):
+    box = Box("q1", state, "Use `a < b` & more.", "x < 1")
+    shown = box._repr_mimebundle_()
+    word = LOOKS[state].word
+    assert shown["text/plain"].startswith(f"q1: {word.lower()}.")
+    page = shown["text/html"]
+    assert f"q1: {word}." in page and f'aria-label="q1: {word}"' in page and 'role="status"' in page
+    assert "a &lt; b" in page and "x &lt; 1" in page and "<code" in page
+
+
+def luminance(colour):
+    def linear(value):
+        value /= 255
+        return value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
+
+    red, green, blue = (linear(int(colour[place : place + 2], 16)) for place in (1, 3, 5))
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_text_stands_out_and_no_two_states_share_a_look():
+    # Text and ground are both set, so a dark page changes neither. 7 is WCAG's level AAA.
+    for look in LOOKS.values():
+        assert (luminance(look.background) + 0.05) / (luminance("#1a1a1a") + 0.05) > 7
+    assert len({look.sign for look in LOOKS.values()}) == len(LOOKS)
+    assert len({look.border for look in LOOKS.values()}) == len(LOOKS)
+
+
+def test_choices_and_numbers_are_read_leniently_and_refused_kindly():
+    assert read_choice(" 'b'", ("A", "B"), "one") == "B"
+    assert read_number("1" and 2, "n") == 2.0
+    for wrong in ("2", True, None, [1]):
+        with pytest.raises(Misread, match="Expected a number"):
+            read_number(wrong, "n")
+
+
+def test_every_misconception_is_worked_against_and_known():
+    used = {key for _, question in list_questions() for key in question.misconceptions}
+    assert used == set(MISCONCEPTIONS) and len(MISCONCEPTIONS) == 10
+
+
+def test_every_question_is_complete_and_in_the_report():
+    report = write_report()
+    for _, question in list_questions():
+        assert question.title in report and question.aim in report
+        assert not question.judge or (question.hints and question.praise and question.code)
+
+
+def test_the_test_asks_all_ten_before_and_after_in_another_order():
+    before, after = write_test(seed=0), write_test(seed=1)
+    for each in MISCONCEPTIONS.values():
+        for text in (before, after):
+            assert all(part in text for part in (each.stem, each.right, each.belief, each.third))
+            assert each.why not in text
+    assert before != after
+    answered = write_test(answers=True, seed=1)
+    for each in MISCONCEPTIONS.values():
+        after_stem = answered.split(each.stem)[1].split("**")[0]
+        letter = after_stem.split("*Answer ")[1][0]
+        assert f"- {letter}. {each.right}" in after_stem
+
+
+def test_the_command_line_prints_report_and_tests(capsys):
+    assert cli.main(["exercises", "--report"]) == 0
+    assert "Mend the leak" in capsys.readouterr().out
+    assert cli.main(["exercises", "--test", "before", "--answers"]) == 0
+    assert "*Answer " in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        cli.main(["exercises"])
+
+
+def test_questions_load_without_tensorflow_and_widgets():
+    code = (
+        "import sys; from course_utils.exercises import vehicle_questions; "
+        "from course_utils.exercises.framework import probes, report; "
+        "sys.exit(any(name in sys.modules for name in ('tensorflow', 'keras', 'ipywidgets')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -1,0 +1,89 @@
+import json
+
+import pytest
+
+from course_utils.lessons import guesses
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_CACHE_DIR", str(tmp_path))
+    return tmp_path
+
+
+def test_a_guess_is_shown_beside_the_outcome(capsys):
+    guesses.guess("gap", " smaller, because … ")
+    guesses.reveal("gap", "0.12")
+    printed = capsys.readouterr().out
+    assert printed == "Kept.\nYou guessed: smaller, because …\nIt turned out: 0.12\n"
+
+
+def test_a_later_guess_replaces_an_earlier_one_and_leaves_others():
+    guesses.guess("gap", "smaller")
+    guesses.guess("loss", "lower")
+    guesses.guess("gap", "larger")
+    assert guesses.load_guesses() == {"gap": "larger", "loss": "lower"}
+
+
+def test_nothing_written_is_said(capsys):
+    guesses.guess("gap", "")
+    guesses.reveal("gap", "0.12")
+    printed = capsys.readouterr().out
+    assert "Nothing written yet" in printed and "(you have written nothing)" in printed
+
+
+def test_an_empty_answer_leaves_the_kept_one():
+    guesses.guess("gap", "smaller")
+    guesses.guess("gap", " ")
+    assert guesses.load_guesses() == {"gap": "smaller"}
+
+
+def test_an_outcome_without_a_prediction_is_shown(capsys):
+    guesses.reveal("never asked", "0.12")
+    assert "(you have written nothing)\nIt turned out: 0.12" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("answer", [None, 3, ["smaller"]])
+def test_a_guess_that_is_no_text_is_refused(answer):
+    with pytest.raises(TypeError, match="as text in quotes"):
+        guesses.guess("gap", answer)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]", "null", "\x00"])
+def test_a_damaged_file_is_named_and_not_overwritten(cache, content):
+    path = cache / "guesses.json"
+    path.write_text(content)
+    with pytest.raises(ValueError, match=r"guesses\.json"):
+        guesses.guess("gap", "smaller")
+    assert path.read_text() == content
+
+
+def test_letters_of_every_alphabet_are_kept(cache):
+    guesses.guess("gap", "plus petit, 더 작다")
+    kept = json.loads((cache / "guesses.json").read_text(encoding="utf-8"))
+    assert kept == {"gap": "plus petit, 더 작다"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "sure", "score"),
+    [("better", 1, "0.00"), ("better", 0.6, "0.16"), ("worse", 0.5, "0.25"), ("worse", 1, "1.00")],
+)
+def test_a_bet_is_scored_by_how_far_off_its_sureness_was(capsys, answer, sure, score):
+    guesses.bet("flip", answer, choices=("better", "worse"), sure=sure)
+    guesses.bet("flip", "", choices=("better", "worse"))  # an empty one leaves the kept one
+    capsys.readouterr()
+    guesses.score_bet("flip", "better")
+    told = capsys.readouterr().out
+    assert f"{answer!r}, {sure:.0%} sure" in told and f"Score: {score}" in told
+
+
+def test_nothing_bet_is_nothing_scored_and_nonsense_is_refused(capsys):
+    guesses.score_bet("flip", "better")
+    assert capsys.readouterr().out == "You have bet nothing. It turned out: better.\n"
+    with pytest.raises(ValueError, match="one of 'better', 'worse', received 'maybe'"):
+        guesses.bet("flip", "maybe", choices=("better", "worse"))
+    guesses.bet("flip", "Can’t tell ", choices=("better", "can't tell"))
+    assert guesses.load_guesses("bets")["flip"][0] == "can't tell"
+    for sure in (70, -0.1, "0.7", True):
+        with pytest.raises(ValueError, match="`sure` from 0 to 1"):
+            guesses.bet("flip", "better", choices=("better", "worse"), sure=sure)

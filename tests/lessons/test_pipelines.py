@@ -1,0 +1,564 @@
+"""The same augmentation in four places: the same dice, labels that stay, and a fair clock."""
+
+import itertools
+import os
+import subprocess
+import sys
+import types
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from course_utils.augmentation.policy import Augmentation
+from course_utils.core import backend
+from course_utils.data.dataset import splits_from_arrays
+from course_utils.features.batches import StoredViews
+from course_utils.features.store import prepare_features
+from course_utils.features.views import list_views
+from course_utils.figures.photos import plot_draws, plot_pipelines
+from course_utils.lessons import pipelines
+from course_utils.lessons.pipelines import PLACES, recover_draws
+
+tensorflow = backend.import_tensorflow()
+import keras  # noqa: E402 (TensorFlow is to be quiet first)
+from tensorflow.python.framework import config  # noqa: E402 (as Keras asks it)
+
+COUNT = 600
+NAMES = ("Car", "Truck")
+LESSON = Augmentation(flip="horizontal", contrast=0.5)
+# All seeds are fixed, so a test passes always or never; this is how odd its draws may be.
+ODDEST = 1e-3
+
+
+def make_tinted(count=COUNT, *, seed=0):
+    """Returns pale noise, photos of the second class brighter; neither flip nor contrast changes
+    a photo's mean, so that a view tells its label."""
+    labels = (np.arange(count) >= count // 2).astype("float32")[:, None]
+    noise = np.random.default_rng(seed).random((count, 12, 12, 3)) / 2
+    return pipelines.make_pale(noise + labels[:, :, None, None] / 2), labels
+
+
+def read_labels(views):
+    """Returns the labels that brightness tells."""
+    return (np.asarray(views).mean(axis=(1, 2, 3)) > 0.5).astype("float32")[:, None]
+
+
+def build_generator():
+    dice = np.random.default_rng(2)
+
+    def change_contrast(photo):
+        mean = photo.mean(axis=(0, 1))
+        return np.clip(mean + dice.uniform(0.5, 1.5) * (photo - mean), 0, 255)
+
+    return tensorflow.keras.preprocessing.image.ImageDataGenerator(
+        horizontal_flip=True, preprocessing_function=change_contrast, rescale=1 / 255
+    )
+
+
+def build_batches(place, images, labels, folder, *, shuffle):
+    """Returns an epoch's batches as they reach the base in one of the places."""
+    if place == "ImageDataGenerator":
+        pipelines.write_photos(images, labels, folder, class_names=NAMES)
+        options = {"target_size": images.shape[1:3], "class_mode": "binary", "batch_size": 16}
+        return build_generator().flow_from_directory(folder, shuffle=shuffle, seed=1, **options)
+    layers = LESSON.layers(seed=1)
+    dataset = tensorflow.data.Dataset.from_tensor_slices((images, labels))
+    dataset = (dataset.shuffle(len(images), seed=1) if shuffle else dataset).batch(16)
+    if place == "layers in tf.data":
+        augment = keras.Sequential(layers)
+        return dataset.map(lambda x, y: (augment(x, training=True), y))
+    if place == "layers in the model":
+        augment = pipelines.compile_layers(layers)
+        return [(augment(x), y) for x, y in dataset]
+    photos = splits_from_arrays(
+        (images, labels), (images, labels), class_names=NAMES, source=""
+    ).valid
+    base = pipelines._build_passage(photos.image_size)
+    views = list_views(layers, views=2, seed=1)
+    options = {"precision": "float32", "seed": 1, "progress": False}
+    store = prepare_features(layers, base, [(photos, views)], **options)
+    opened = [store.open(photos, view) for view in views]
+    stored = StoredViews(opened, photos.labels, batch_size=16, shuffle=shuffle, seed=1)
+    return list(stored.read_epoch(0))
+
+
+@pytest.fixture(scope="module")
+def draws(tmp_path_factory):
+    """From each place to what it drew for the same photos, once each."""
+    images, labels = make_tinted()
+    found = {}
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("COURSE_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        for place in PLACES:
+            folder = tmp_path_factory.mktemp("photos")
+            batches = build_batches(place, images, labels, folder, shuffle=False)
+            found[place] = recover_draws(images, pipelines.collect(batches)[0])
+    return found
+
+
+def test_flips_are_those_of_a_coin_in_every_place(draws):
+    for place, drawn in draws.items():
+        assert len(drawn) == COUNT
+        assert stats.binomtest(int(drawn["flipped"].sum()), COUNT).pvalue > ODDEST, place
+
+
+def test_contrast_factors_are_uniform_in_every_place(draws):
+    for place, drawn in draws.items():
+        assert stats.kstest(drawn["factor"], stats.uniform(0.5, 1).cdf).pvalue > ODDEST, place
+
+
+def test_flip_and_contrast_know_nothing_of_each_other_in_any_place(draws):
+    for place, drawn in draws.items():
+        upright, mirrored = (drawn.loc[drawn["flipped"] == side, "factor"] for side in (0, 1))
+        assert stats.ks_2samp(upright, mirrored).pvalue > ODDEST, place
+
+
+def test_no_two_places_throw_the_same_dice(draws):
+    for one, other in itertools.combinations(draws, 2):
+        if {one, other} == {"layers in tf.data", "layers in the model"}:
+            continue  # The same layers with the same seed, one batch after the other.
+        assert not np.allclose(draws[one]["factor"], draws[other]["factor"], atol=0.01)
+
+
+def test_these_statistics_notice_another_augmentation():
+    images, _ = make_tinted()
+    flip = keras.layers.RandomFlip("horizontal", seed=1)
+    for factor in ((0.4, 0.5), 0.5):
+        contrast = keras.layers.RandomContrast(factor, value_range=(0, 1), seed=2)
+        drawn = recover_draws(images, contrast(images, training=True))
+        assert not drawn["flipped"].any()
+        assert stats.kstest(drawn["factor"], stats.uniform(0.5, 1).cdf).pvalue < ODDEST
+    # Every other photo is never flipped: one in four instead of one in two.
+    once = np.asarray(flip(images, training=True))
+    quarter = np.where(np.arange(COUNT)[:, None, None, None] % 2 == 0, once, images)
+    flipped = int(recover_draws(images, quarter)["flipped"].sum())
+    assert stats.binomtest(flipped, COUNT).pvalue < ODDEST
+
+
+@pytest.mark.parametrize("shuffle", [False, True], ids=["in order", "shuffled"])
+@pytest.mark.parametrize("place", PLACES)
+def test_labels_stay_with_their_photos(place, shuffle, tmp_path):
+    images, labels = make_tinted(96)
+    batches = build_batches(place, images, labels, tmp_path, shuffle=shuffle)
+    views, told = pipelines.collect(batches)
+    assert told.shape == labels.shape and told.sum() == labels.sum()
+    np.testing.assert_array_equal(told, read_labels(views))
+    assert np.array_equal(told, labels) is not shuffle
+
+
+def test_draws_are_recovered_exactly():
+    images, _ = make_tinted(20)
+    random = np.random.default_rng(3)
+    flipped, factors = random.random(20) < 0.5, random.uniform(0.5, 1.5, 20)
+    mean = images.mean(axis=(1, 2), keepdims=True)
+    views = mean + factors[:, None, None, None] * (images - mean)
+    views[flipped] = views[flipped][:, :, ::-1]
+    found = recover_draws(images, views)
+    assert views.min() > 0 and views.max() < 1
+    assert found["flipped"].tolist() == flipped.tolist()
+    np.testing.assert_allclose(found["factor"], factors, rtol=1e-5)
+
+
+def test_pale_photos_survive_any_contrast_and_being_written(tmp_path):
+    extremes = np.random.default_rng(0).integers(0, 2, (8, 6, 6, 3)).astype("float32")
+    pale = pipelines.make_pale(extremes)
+    assert pale.dtype == "float32" and pale.min() > 0.245 and pale.max() < 0.755
+    contrast = keras.layers.RandomContrast((0.5, 0.5), value_range=(0, 1), seed=1)
+    view = np.asarray(contrast(pale, training=True))
+    assert view.min() > 0 and view.max() < 1
+    np.testing.assert_allclose(np.round(pale * 255) / 255, pale, atol=1e-6)
+
+
+def test_what_cannot_be_recovered_is_refused():
+    images, _ = make_tinted(4)
+    with pytest.raises(ValueError, match=r"one view of each photo.*np\.repeat"):
+        recover_draws(images, images[:2])
+    with pytest.raises(ValueError, match="4 of 4 that are not, the first at 0.*same order"):
+        recover_draws(images, images[::-1])
+    symmetric = images.copy()
+    symmetric[2] = (images[2] + images[2][:, ::-1]) / 2
+    with pytest.raises(ValueError, match="1 of 4 that do not, the first at 2"):
+        recover_draws(symmetric, symmetric)
+    with pytest.raises(ValueError, match="differ from their mirror image"):
+        recover_draws(np.full_like(images, 0.5), np.full_like(images, 0.5))
+
+
+def test_stored_views_are_few_and_stay_as_they_are():
+    images, _ = make_tinted(3)
+    layers = LESSON.layers(seed=1)
+    views = pipelines.read_stored_views(layers, images, views=4, seed=1)
+    assert views.shape == (4, *images.shape)
+    factors = np.array([recover_draws(images, view)["factor"] for view in views])
+    assert len(np.unique(factors.round(4))) == 12
+    np.testing.assert_array_equal(
+        views, pipelines.read_stored_views(layers, images, views=4, seed=1)
+    )
+    flip = Augmentation(flip="horizontal").layers(seed=1)
+    assert len(pipelines.read_stored_views(flip, images, views=9, seed=1)) == 2
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that stands still unless told to go on."""
+    now = types.SimpleNamespace(seconds=0.0)
+    monkeypatch.setattr(pipelines.time, "perf_counter", lambda: now.seconds)
+    return now
+
+
+def test_ways_take_turns_and_each_is_timed_by_itself(clock):
+    called = []
+
+    def way(name, durations):
+        durations = iter(durations)
+
+        def run():
+            called.append(name)
+            clock.seconds += next(durations)
+
+        return run
+
+    ways = {"one": way("one", [9, 1, 2, 4]), "other": way("other", [7, 5, 5, 80])}
+    seconds = pipelines.time_in_turns(ways, rounds=3)
+    assert called == ["one", "other", "other", "one", "one", "other", "other", "one"]
+    assert seconds["one"].tolist() == [9, 1, 2, 4]
+    assert seconds["other"].tolist() == [7, 5, 5, 80]
+    assert seconds.index.name == "round" and seconds.index.tolist() == [0, 1, 2, 3]
+
+
+def test_the_median_counts_and_the_warm_up_does_not():
+    seconds = pd.DataFrame({"one": [100.0, 1, 2, 4], "other": [1.0, 5, 5, 80]})
+    table = pipelines.summarise_rounds(seconds, photos={"one": 8, "other": 40})
+    assert table.loc["one"].tolist() == [4, 2, 8, 100]
+    assert table.loc["other"].tolist() == [8, 0.5, 8, 1]
+    assert table.columns.tolist() == ["photos a second", "slowest", "fastest", "warm-up"]
+    alike = pipelines.summarise_rounds(seconds, photos=8)
+    assert alike["photos a second"].tolist() == [4, 1.6]
+
+
+@pytest.mark.parametrize("ways, rounds", [({}, 3), ({"one": print}, 0), ({"one": print}, 2.0)])
+def test_timing_nothing_is_refused(ways, rounds):
+    with pytest.raises(ValueError, match="Expected one way or more and `rounds` from 1"):
+        pipelines.time_in_turns(ways, rounds=rounds)
+
+
+def test_a_way_without_its_photos_is_refused():
+    seconds = pd.DataFrame({"fit": [1.0, 2.0], "train": [1.0, 2.0]})
+    with pytest.raises(ValueError, match="each of fit, train, received them for fit. Name every"):
+        pipelines.summarise_rounds(seconds, photos={"fit": 4})
+
+
+def test_an_error_while_timing_is_not_swallowed():
+    def fail():
+        raise OSError("disk")
+
+    with pytest.raises(OSError, match="disk"):
+        pipelines.time_in_turns({"one": fail})
+
+
+def test_using_up_goes_through_every_batch_once(make_photos):
+    photos, seen = make_photos(20, batch_size=8), []
+
+    def augment(images):
+        seen.append(len(images))
+        return images
+
+    pipelines.use_up(photos, augment=augment)
+    dataset = tensorflow.data.Dataset.from_tensor_slices((photos.read(range(20)), photos.labels))
+    pipelines.use_up(dataset.batch(16), augment=augment)
+    assert seen == [8, 8, 4, 16, 4]
+    with pytest.raises(ValueError, match="Expected batches of photos, received none"):
+        pipelines.use_up([])
+
+
+def test_collecting_nothing_is_refused():
+    with pytest.raises(ValueError, match="Is the folder empty"):
+        pipelines.collect([])
+
+
+def test_a_device_is_told_from_where_the_values_lie():
+    assert pipelines.find_device(np.zeros(3)) == "CPU"
+    assert pipelines.find_device(tensorflow.zeros(3)) == backend.device()
+    tensor = types.SimpleNamespace(device="/job:localhost/replica:0/task:0/device:GPU:0")
+    assert pipelines.find_device(tensor) == "GPU"
+
+
+def test_compiled_layers_do_what_the_layers_do():
+    images, _ = make_tinted(32)
+    compiled = pipelines.compile_layers(LESSON.layers(seed=1))
+    layers = LESSON.layers(seed=1)
+    for _ in range(2):
+        expected = layers[1](layers[0](images, training=True), training=True)
+        np.testing.assert_allclose(compiled(images), expected, atol=1e-6)
+
+
+def test_written_photos_are_read_as_the_same_pixels_and_labels(tmp_path):
+    images, labels = make_tinted(6)
+    assert pipelines.write_photos(images, labels, tmp_path / "new", class_names=NAMES).is_dir()
+    generator = tensorflow.keras.preprocessing.image.ImageDataGenerator(rescale=1 / 255)
+    options = {"target_size": (12, 12), "class_mode": "binary", "shuffle": False}
+    read = generator.flow_from_directory(tmp_path / "new", **options)
+    assert read.class_indices == {"Car": 0, "Truck": 1}
+    found, told = pipelines.collect(read)
+    np.testing.assert_allclose(found, images, atol=1e-6)
+    np.testing.assert_array_equal(told, labels)
+
+
+def test_photos_that_would_be_written_wrongly_are_refused(tmp_path):
+    images, labels = make_tinted(4)
+    for wrong in (labels[:, 0], labels[:3], labels + 1):
+        with pytest.raises(ValueError, match="Expected a label of 0 or 1 for each of 4 photos"):
+            pipelines.write_photos(images, wrong, tmp_path, class_names=NAMES)
+    with pytest.raises(ValueError, match="alphabetical order"):
+        pipelines.write_photos(images, labels, tmp_path, class_names=("Truck", "Car"))
+    with pytest.raises(ValueError, match=r"pixels in \[0, 1\].*Divide"):
+        pipelines.write_photos(images * 255, labels, tmp_path, class_names=NAMES)
+    with pytest.raises(ValueError, match=r"received nan to nan"):
+        pipelines.write_photos(images * np.nan, labels, tmp_path, class_names=NAMES)
+    with pytest.raises(ValueError, match="two different class names"):
+        pipelines.write_photos(images, labels, tmp_path, class_names=("Car", "Car"))
+    for odd in (images[..., 0], images[..., :1], images[:0]):
+        with pytest.raises(ValueError, match=r"of shape \(count, height, width, 3\), received the"):
+            pipelines.write_photos(odd, labels[: len(odd)], tmp_path, class_names=NAMES)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_figure_of_places_draws_every_step_and_tells_it():
+    figure = plot_pipelines(PLACES, device="GPU", title="Who does what")
+    (ax,) = figure.axes
+    written = [text.get_text() for text in ax.texts]
+    for place, steps in PLACES.items():
+        assert any(text.replace("\n", " ") == place for text in written)
+        for step in steps:
+            assert "\n".join(step) in written
+            assert f"{step.what} ({step.where}, {step.when})" in figure.alt_text
+    assert len(ax.patches) == sum(map(len, PLACES.values()))
+    assert "The device here is the GPU." in figure.alt_text
+    assert figure.to_png() == figure.to_png()
+
+
+def test_blocks_are_told_apart_by_more_than_their_colour():
+    figure = plot_pipelines(PLACES, device="CPU", title="Who does what")
+    dashed = [block for block in figure.axes[0].patches if block.get_linestyle() != "-"]
+    rare = [step for steps in PLACES.values() for step in steps if step.when != "every epoch"]
+    assert len(dashed) == len(rare) == 3
+    # Lightness differs, so that print in grey shows it; where and how often are also written.
+    colours = {block.get_facecolor()[:3] for block in figure.axes[0].patches}
+    greys = sorted(np.dot(colour, (0.2126, 0.7152, 0.0722)) for colour in colours)
+    assert len(greys) == 2 and greys[1] - greys[0] > 0.03
+
+
+def test_the_figure_of_draws_counts_every_draw(draws):
+    figure = plot_draws(draws, title="What was drawn")
+    assert len(figure.axes) == 4
+    for ax, (place, drawn) in zip(figure.axes, draws.items(), strict=True):
+        assert sum(bar.get_height() for bar in ax.patches) == COUNT
+        assert ax.get_title() == f"{place}\n{drawn['flipped'].mean():.0%} mirrored"
+        assert f"{place}: {COUNT} draws, {drawn['flipped'].mean():.0%} mirrored" in figure.alt_text
+
+
+# What Keras does, on which the lesson relies.
+
+
+def test_the_generator_rescales_after_its_function_and_gives_flat_labels(tmp_path):
+    images, labels = make_tinted(8)
+    pipelines.write_photos(images, labels, tmp_path, class_names=NAMES)
+    seen = []
+
+    def note(photo):
+        seen.append((photo.min(), photo.max()))
+        return photo
+
+    build = tensorflow.keras.preprocessing.image.ImageDataGenerator
+    generator = build(preprocessing_function=note, rescale=1 / 255)
+    read = generator.flow_from_directory(tmp_path, target_size=(12, 12), class_mode="binary")
+    shown, told = read[0]
+    assert max(high for _, high in seen) > 100 and shown.max() < 1
+    assert told.shape == (8,) and shown.dtype == told.dtype == "float32"
+    # Without class_mode there are as many columns as classes.
+    assert generator.flow_from_directory(tmp_path, target_size=(12, 12))[0][1].shape == (8, 2)
+
+
+def test_the_generator_never_ends_and_sets_numpy_s_dice_back(tmp_path):
+    images, labels = make_tinted(8)
+    pipelines.write_photos(images, labels, tmp_path, class_names=NAMES)
+    generator = tensorflow.keras.preprocessing.image.ImageDataGenerator()
+    options = {"target_size": (12, 12), "class_mode": "binary", "batch_size": 4, "seed": 1}
+    read = generator.flow_from_directory(tmp_path, **options)
+    assert len(read) == 2 and len(list(itertools.islice(read, 7))) == 7
+    after = []
+    for _ in range(2):
+        generator.flow_from_directory(tmp_path, **options)[0]
+        after.append(np.random.random())  # noqa: NPY002 (the global dice are what is tested)
+    assert after[0] == after[1]
+
+
+@pytest.mark.filterwarnings("ignore:Please import `affine_transform`:DeprecationWarning")
+def test_the_generator_flips_and_brightens_and_wants_scipy_to_rotate(monkeypatch):
+    from keras.src.legacy.preprocessing import image as legacy
+    from keras.src.utils.module_utils import LazyModule
+
+    images, _ = make_tinted(64)
+    build = tensorflow.keras.preprocessing.image.ImageDataGenerator
+    options = {"batch_size": 64, "shuffle": False, "seed": 1}
+    flipped = recover_draws(images, build(horizontal_flip=True).flow(images, **options)[0])
+    assert 16 < flipped["flipped"].sum() < 48
+    np.testing.assert_allclose(flipped["factor"], 1, atol=1e-5)
+    brighter = build(brightness_range=(1.2, 1.2)).flow(images * 255, **options)[0]
+    # It passes through whole numbers, so each pixel loses up to one of 255.
+    np.testing.assert_allclose(brighter, np.clip(images * 255 * 1.2, 0, 255), atol=1.1)
+    turned = build(rotation_range=30).flow(images, **options)
+    assert not np.allclose(turned[0], images)
+    # Keras imports SciPy when it first turns a photo.
+    monkeypatch.setattr(legacy, "scipy", LazyModule("missing_here", pip_name="scipy"))
+    with pytest.raises(ImportError, match="pip install scipy"):
+        turned[0]
+
+
+def test_one_model_takes_labels_of_one_rank():
+    # As the generator gives (batch,), and tf.data our (batch, 1).
+    images, labels = make_tinted(8)
+    model = keras.Sequential([keras.Input((12, 12, 3)), keras.layers.Flatten()])
+    model.add(keras.layers.Dense(1, activation="sigmoid"))
+    model.compile(loss="binary_crossentropy", metrics=["binary_accuracy"])
+    model.fit(images, labels[:, 0], batch_size=8, verbose=0)
+    with pytest.raises(ValueError, match="unknown rank"):
+        model.fit(images, labels, batch_size=8, verbose=0)
+
+
+def test_fit_warns_of_a_pipeline_unless_told_not_to_shuffle():
+    images, labels = make_tinted(8)
+    dataset = tensorflow.data.Dataset.from_tensor_slices((images, labels)).batch(8)
+    model = keras.Sequential([keras.Input((12, 12, 3)), keras.layers.Flatten()])
+    model.add(keras.layers.Dense(1, activation="sigmoid"))
+    model.compile(loss="binary_crossentropy")
+    with pytest.warns(UserWarning, match="`shuffle=True` was passed, but will be ignored"):
+        model.fit(dataset, verbose=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.fit(dataset, verbose=0, shuffle=False)
+
+
+def test_tf_image_throws_one_die_for_a_batch_and_keras_one_a_photo():
+    images, _ = make_tinted(1)
+    copies = np.repeat(images, 16, axis=0)
+    augment = keras.Sequential(LESSON.layers(seed=1))
+    one = lambda x: tensorflow.image.random_contrast(x, 0.5, 1.5, seed=1)  # noqa: E731
+    for change, expected in ((one, 1), (lambda x: augment(x, training=True), 16)):
+        (views,) = tensorflow.data.Dataset.from_tensors(copies).map(change)
+        assert recover_draws(copies, views)["factor"].round(5).nunique() == expected
+
+
+def test_random_crop_throws_one_die_for_a_batch():
+    # Of the layers that a pipeline may call; it does so in a model as well.
+    copies = np.repeat(make_tinted(1)[0], 16, axis=0)
+    crop = keras.layers.RandomCrop(6, 6, seed=3)
+    (views,) = tensorflow.data.Dataset.from_tensors(copies).map(lambda x: crop(x, training=True))
+    assert len(np.unique(np.asarray(views).reshape(16, -1), axis=0)) == 1
+
+
+def test_a_cache_behind_the_layers_keeps_the_dice():
+    images, labels = make_tinted(16)
+    augment = keras.Sequential(LESSON.layers(seed=1))
+    dataset = tensorflow.data.Dataset.from_tensor_slices((images, labels)).batch(8)
+    mapped = dataset.map(lambda x, y: (augment(x, training=True), y))
+    for pipeline, alike in ((mapped, False), (mapped.cache(), True)):
+        first, second = (pipelines.collect(pipeline)[0] for _ in range(2))
+        assert np.array_equal(first, second) is alike
+
+
+# XLA, the compiler that Keras uses on a GPU: which layers cost the whole model its use.
+
+NO_XLA = {
+    "RandomRotation": {"factor": 0.1},
+    "RandomZoom": {"height_factor": 0.1},
+    "RandomTranslation": {"height_factor": 0.1, "width_factor": 0.1},
+    "RandomShear": {"x_factor": 0.1},
+    "RandomPerspective": {"scale": 0.1},
+    "RandomCrop": {"height": 12, "width": 12},
+}
+XLA = {
+    "RandomFlip": {},
+    "RandomContrast": {"factor": 0.1},
+    "RandomBrightness": {"factor": 0.1},
+    "RandomSaturation": {"factor": 0.1},
+    "RandomHue": {"factor": 0.1},
+}
+
+
+@pytest.fixture
+def undetermined(monkeypatch):
+    """As in a program that has not asked for determinism, which switches XLA off altogether."""
+    monkeypatch.setattr(config, "is_op_determinism_enabled", lambda: False)
+
+
+def build_behind(name, arguments):
+    layer = getattr(keras.layers, name)(**arguments)
+    return keras.Sequential([keras.Input((12, 12, 3)), layer, keras.layers.Flatten()])
+
+
+@pytest.mark.parametrize("name", NO_XLA)
+def test_layers_that_switch_xla_off_for_the_whole_model(name, undetermined):
+    model = build_behind(name, NO_XLA[name])
+    with pytest.warns(UserWarning, match="Model doesn't support `jit_compile=True`"):
+        model.compile(loss="mse", jit_compile=True)
+    assert not model.jit_compile and not model.layers[0].supports_jit
+
+
+@pytest.mark.parametrize("name", XLA)
+def test_layers_that_leave_xla_to_the_model(name, undetermined):
+    model = build_behind(name, XLA[name])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.compile(loss="mse", jit_compile=True)
+    assert model.jit_compile and model.layers[0].supports_jit
+
+
+def test_the_seed_that_a_lesson_sets_switches_xla_off(monkeypatch):
+    monkeypatch.setattr(config, "is_op_determinism_enabled", lambda: True)
+    model = build_behind("RandomFlip", {})
+    with pytest.warns(UserWarning, match="Model doesn't support `jit_compile=True`"):
+        model.compile(loss="mse", jit_compile=True)
+
+
+def test_a_cpu_is_given_no_xla_unless_it_is_asked_for(undetermined):
+    model = build_behind("RandomFlip", {})
+    model.compile(loss="mse")
+    assert model.jit_compile is (backend.device() == "GPU")
+
+
+TWO_DEVICES = """
+from course_utils.core import backend
+
+tensorflow = backend.import_tensorflow()
+processor = tensorflow.config.list_physical_devices("CPU")[0]
+half = tensorflow.config.LogicalDeviceConfiguration()
+tensorflow.config.set_logical_device_configuration(processor, [half] * 2)
+import keras
+import numpy as np
+
+for compiled in ("auto", True):
+    with tensorflow.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
+        layers = [keras.layers.RandomFlip(seed=1), keras.layers.Flatten(), keras.layers.Dense(1)]
+        model = keras.Sequential([keras.Input((8, 8, 3)), *layers])
+        model.compile("adam", "mse", jit_compile=compiled)
+    try:
+        model.fit(np.zeros((16, 8, 8, 3)), np.zeros((16, 1)), batch_size=8, verbose=0)
+        print(compiled, "trains")
+    except tensorflow.errors.InvalidArgumentError:
+        print(compiled, "fails")
+"""
+
+
+def test_several_devices_train_with_xla_left_to_keras_and_fail_with_xla_forced():
+    answer = subprocess.run(
+        [sys.executable, "-c", TWO_DEVICES],
+        cwd=Path(__file__).resolve().parents[2],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
+    )
+    assert answer.stdout.split("\n")[:2] == ["auto trains", "True fails"], answer.stderr[-2000:]

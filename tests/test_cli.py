@@ -1,0 +1,143 @@
+import subprocess
+import sys
+
+import pytest
+
+from course_utils import cli as command_line
+from course_utils.core import settings
+from course_utils.lessons import doctor
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_CACHE_DIR", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def put(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"x" * 1000)
+
+
+def test_clean_removes_what_was_computed_and_keeps_weights_and_predictions(cache, capsys):
+    for name in ("features/a/b.npy", "pixels/a.npy", "synthetic/v1-a/b.png", "weights/w.npz"):
+        put(cache / name)
+    put(cache / "predictions.json")
+    put(cache / "my own pictures/Car/one.jpeg")
+    put(cache / "photos/Car/one.jpeg")
+    assert command_line.main(["clean"]) == 0
+    left = {path.relative_to(cache).as_posix() for path in cache.rglob("*") if path.is_file()}
+    assert left == {"weights/w.npz", "predictions.json"} | {
+        f"{own}/Car/one.jpeg" for own in ("my own pictures", "photos")
+    }
+    assert "weights and downloaded photos stay" in capsys.readouterr().out
+
+
+def test_clean_all_removes_the_weights_too(cache):
+    put(cache / "weights/w.npz")
+    put(cache / "predictions.json")
+    assert command_line.main(["clean", "--all"]) == 0
+    assert [path.name for path in cache.iterdir()] == ["predictions.json"]
+
+
+def test_clean_of_no_cache_does_nothing(cache, capsys):
+    assert command_line.main(["clean"]) == 0
+    assert "0 MB freed" in capsys.readouterr().out
+
+
+def test_an_unknown_lesson_exits_with_one_line(capsys):
+    assert command_line.main(["run", "99"]) == 1
+    error = capsys.readouterr().err
+    assert "Expected a lesson out of 00" in error and "Traceback" not in error
+
+
+def test_no_command_shows_what_there_is():
+    outcome = subprocess.run([sys.executable, "-m", "course_utils"], capture_output=True, text=True)
+    assert outcome.returncode == 2
+    for command in ("doctor", "fetch", "run", "clean"):
+        assert command in outcome.stderr
+
+
+def test_doctor_exits_with_1_if_something_is_to_be_mended(monkeypatch, capsys):
+    good, bad = doctor.Finding("disk", True, "fine"), doctor.Finding("photos", False, "none")
+    monkeypatch.setattr(doctor, "check_environment", lambda: [good])
+    assert command_line.main(["doctor"]) == 0
+    monkeypatch.setattr(doctor, "check_environment", lambda: [good, bad])
+    assert command_line.main(["doctor"]) == 1
+    assert "MEND  photos" in capsys.readouterr().out
+
+
+def test_doctor_examines_everything_a_lesson_needs(monkeypatch):
+    monkeypatch.setenv("COURSE_DATA_DIR", "synthetic")
+    things = [finding.thing for finding in doctor.check_environment()]
+    assert things == [
+        *("Python", "packages", "device", "profile", "cache", "photos", "weights", "disk")
+    ]
+
+
+def test_doctor_names_a_profile_that_does_not_exist(monkeypatch):
+    monkeypatch.setenv("COURSE_PROFILE", "fast")
+    found = {finding.thing: finding for finding in doctor.check_environment()}["profile"]
+    assert not found.well and "'fast'" in found.found and "COURSE_PROFILE" in found.found
+    monkeypatch.setenv("COURSE_PROFILE", "FULL")
+    found = {finding.thing: finding for finding in doctor.check_environment()}["profile"]
+    assert found.well and found.found.startswith("full")
+
+
+def test_a_relative_folder_counts_from_the_course_and_not_from_where_python_started(
+    monkeypatch, tmp_path
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(settings, "project_dir", lambda: tmp_path / "course")
+    mine = tmp_path / "course" / "data" / "mine"
+    mine.mkdir(parents=True)
+    for name in ("COURSE_DATA_DIR", "COURSE_CACHE_DIR", "COURSE_PREPARED_DIR"):
+        monkeypatch.setenv(name, "data/mine")
+    assert settings.photos_override() == str(mine)
+    assert settings.cache_dir() == settings.prepared_dir() == mine
+
+
+def test_doctor_names_a_folder_of_photos_that_is_not_there(monkeypatch):
+    monkeypatch.setenv("COURSE_DATA_DIR", "/nowhere/at/all")
+    photos = next(found for found in doctor.check_environment() if found.thing == "photos")
+    assert not photos.well and "COURSE_DATA_DIR" in photos.found
+
+
+def test_doctor_names_damaged_weights(cache):
+    put(cache / "weights" / "vgg16-imagenet-notop.npz")
+    weights = next(found for found in doctor.check_environment() if found.thing == "weights")
+    assert not weights.well and "damaged" in weights.found
+
+
+def test_doctor_names_a_missing_package(monkeypatch):
+    monkeypatch.setattr(doctor, "PACKAGES", ("numpy", "no-such-package"))
+    packages = next(found for found in doctor.check_environment() if found.thing == "packages")
+    assert not packages.well and "no-such-package" in packages.found
+    assert "requirements.txt" in packages.found
+
+
+def test_doctor_names_a_cache_that_cannot_be_written(cache):
+    cache.write_text("a file where the folder should be")
+    found = {finding.thing: finding for finding in doctor.check_environment()}["cache"]
+    assert not found.well and "COURSE_CACHE_DIR" in found.found
+
+
+def test_the_cache_is_found_first_where_it_was_prepared(tmp_path, monkeypatch, cache):
+    put(cache / "weights" / "w.npz")
+    assert settings.find_stored("weights/w.npz") == cache / "weights/w.npz"
+    put(tmp_path / "prepared" / "weights" / "w.npz")
+    monkeypatch.setenv("COURSE_PREPARED_DIR", str(tmp_path / "prepared"))
+    assert settings.find_stored("weights/w.npz") == tmp_path / "prepared/weights/w.npz"
+
+
+def test_answers_go_with_the_test_alone(capsys):
+    with pytest.raises(SystemExit):
+        command_line.main(["exercises", "--report", "--answers"])
+    assert "course_utils exercises: error: --answers goes with --test" in capsys.readouterr().err
+
+
+def test_a_reader_that_has_enough_is_no_error():
+    report = [sys.executable, "-m", "course_utils", "exercises", "--report"]
+    with subprocess.Popen(report, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert (process.stderr.read(), process.wait()) == (b"", 0)
