@@ -12,7 +12,8 @@ from measuring import Row, median_ratio, time_in_turns
 from course_utils.core import backend
 
 tensorflow = backend.import_tensorflow()
-from course_utils.augmentation.policy import CATALOGUE, Augmentation  # noqa: E402 (quiet first)
+from course_utils.augmentation.catalogue import CATALOGUE  # noqa: E402 (quiet first)
+from course_utils.augmentation.policy import Augmentation  # noqa: E402
 from course_utils.lessons.pipelines import compile_layers  # noqa: E402
 
 BATCH, BATCHES, ROUNDS = 64, 4, 3

@@ -5,7 +5,8 @@ from numbers import Real
 
 import pandas as pd
 
-from course_utils.augmentation.policy import CATALOGUE, force_calls
+from course_utils.augmentation.catalogue import CATALOGUE
+from course_utils.augmentation.layer_call import force_calls
 from course_utils.core import backend
 from course_utils.core.progress import Progress
 from course_utils.data.dataset import Photos
@@ -117,8 +118,8 @@ def _fix_view(name: str, strength: float) -> View:
     """Returns the view of photos that all are transformed at one strength."""
     if strength == 0:
         return clean_view(())
-    low, high = CATALOGUE[name].ends(DONE_OR_NOT.get(name, abs(strength)))
-    calls = low if strength < 0 else high
+    effect = CATALOGUE[name].build(DONE_OR_NOT.get(name, abs(strength)))
+    calls = effect.low if strength < 0 else effect.high
     # The layers' arguments stand in the name as well: a catalogue that says the same in other
     # layers gives other features.
     layers = [[call.layer, call.arguments] for call in calls]
@@ -166,7 +167,7 @@ def _check_strength(name: str, value: float) -> float:
         return float(value)
     entry = CATALOGUE[name]
     # A transformation whose lowest end is the photo itself works one way only.
-    least = -entry.maximum if entry.ends(entry.maximum)[0] else 0.0
+    least = -entry.maximum if entry.build(entry.maximum).low else 0.0
     if not least <= value <= entry.maximum:  # also catches NaN
         raise ValueError(
             f"Expected strengths of {name} from {least:g} to {entry.maximum:g}, received "

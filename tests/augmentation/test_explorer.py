@@ -16,13 +16,14 @@ from hypothesis import strategies as st
 from ipywidgets.widgets import widget as all_widgets
 from PIL import Image
 
+from course_utils.augmentation.catalogue import CATALOGUE
 from course_utils.augmentation.explorer.widget import (
     FIRST_CONTROLS,
     AugmentationExplorer,
     FolderPhotos,
     ViewMaker,
 )
-from course_utils.augmentation.policy import CATALOGUE, Augmentation
+from course_utils.augmentation.policy import Augmentation
 
 SEED = 31415
 LESSON = Augmentation(flip="horizontal", rotation=20, contrast=0.5)

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from course_utils.augmentation.policy import CATALOGUE, Augmentation
+from course_utils.augmentation.catalogue import CATALOGUE
+from course_utils.augmentation.policy import Augmentation
 from course_utils.evaluation import robustness
 from course_utils.evaluation.comparison import compare
 from course_utils.evaluation.robustness import (
@@ -176,7 +177,7 @@ def list_strengths(name):
     if name in DONE_OR_NOT:
         return [1.0]
     entry = CATALOGUE[name]
-    signs = (-1, 1) if entry.ends(entry.maximum)[0] else (1,)
+    signs = (-1, 1) if entry.build(entry.maximum).low else (1,)
     return [sign * share * entry.maximum for share in (0.4, 0.8) for sign in signs]
 
 
@@ -207,11 +208,11 @@ def test_a_strength_is_the_end_that_the_explorer_shows(name):
 @pytest.mark.parametrize("name", LEFT_TO_DICE)
 def test_what_is_left_to_dice_differs_from_photo_to_photo_or_batch_to_batch(name):
     image = draw_photos(1)
-    _, calls = CATALOGUE[name].ends(CATALOGUE[name].maximum)
+    calls = CATALOGUE[name].build(CATALOGUE[name].maximum).high
     seeds = (0, 1, 2, 3)
     given = []
     for seed in seeds:
-        layers = [call.make() for call in calls]
+        layers = [call.build() for call in calls]
         for layer in layers:
             for variable in layer.variables:
                 variable.assign([seed, 0])

@@ -17,7 +17,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from traitlets import Unicode
 
-from course_utils.augmentation.policy import CATALOGUE, Augmentation, LayerCall
+from course_utils.augmentation.catalogue import CATALOGUE
+from course_utils.augmentation.layer_call import LayerCall
+from course_utils.augmentation.policy import Augmentation
 from course_utils.data.images import ENDINGS, is_photo
 from course_utils.data.pixels import list_unreadable, load_pixels
 
@@ -214,7 +216,7 @@ class ViewMaker:
         told = [[] for _ in self._images]
         for step in self._steps:
             if step.drawn is not None:
-                words = CATALOGUE[step.name].tell(step.layer, step.drawn)
+                words = CATALOGUE[step.name].describe_views(step.layer, step.drawn)
                 for view, said in zip(told, words, strict=True):
                     view += [said] if said else []
         return [", ".join(words) or "unchanged" for words in told]
@@ -230,7 +232,7 @@ def _sample(name: str, call: LayerCall, images: Any, epoch: int) -> Step:
         # The state is (seed, numbers drawn). Every call draws equally often, so that the dice
         # of a later call can be thrown without making the calls in between.
         draws = int(np.asarray(layer.generator.state)[1])
-        layer = call.reuse(drawn=draws * (epoch - 1))
+        layer = call.reuse(skip=draws * (epoch - 1))
         drawn = layer.get_random_transformation(images, training=True)
     return Step(name, call, layer, drawn)
 
@@ -240,7 +242,7 @@ def _apply(step: Step, images: Any, epoch: int) -> Step:
     if step.drawn is not None:
         views = step.layer.transform_images(images, step.drawn, training=True)
     else:  # noise throws its dice when it is called, once a call
-        views = step.call.reuse(drawn=epoch - 1)(images, training=True)
+        views = step.call.reuse(skip=epoch - 1)(images, training=True)
     return replace(step, before=images, after=views)
 
 
