@@ -9,7 +9,7 @@ import time
 
 from measuring import Row
 
-from course_utils.data.synthetic.vehicles import make_synthetic_vehicles
+from course_utils.data.synthetic.dataset import make_synthetic_vehicles
 
 HUNDREDS = 5
 TARGET = 20  # seconds for a thousand

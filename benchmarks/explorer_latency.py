@@ -25,7 +25,7 @@ from types import SimpleNamespace
 import ipywidgets, matplotlib.pyplot as plt, numpy as np
 from course_utils.augmentation.policy import Augmentation
 from course_utils.augmentation.explorer.widget import AugmentationExplorer
-from course_utils.data.synthetic.vehicles import make_synthetic_vehicles
+from course_utils.data.synthetic.dataset import make_synthetic_vehicles
 
 images, labels, _ = make_synthetic_vehicles(16, seed=31415)
 train = SimpleNamespace(count=16, labels=labels, read=lambda positions: images[positions])

@@ -105,16 +105,16 @@ def _unpack(archive: Path) -> Path:
 
 
 def _find_drawn(chosen: Settings) -> Path:
-    from course_utils.data.synthetic import vehicles
+    from course_utils.data.synthetic.dataset import VERSION, write_vehicles
 
     height, width = chosen.image_size
     train, valid = chosen.synthetic_train_photos, chosen.synthetic_valid_photos
-    name = f"synthetic/v{vehicles.VERSION}-{train}-{valid}-{height}x{width}-{chosen.seed}"
+    name = f"synthetic/v{VERSION}-{train}-{valid}-{height}x{width}-{chosen.seed}"
     stored = settings.find_stored(name)
     if stored:
         return stored
     folder = settings.cache_dir() / name
     with explain_failure(folder):
-        return vehicles.write_vehicles(
+        return write_vehicles(
             folder, train=train, valid=valid, seed=chosen.seed, image_size=chosen.image_size
         )

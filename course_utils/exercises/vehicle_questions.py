@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from course_utils.augmentation.policy import Augmentation
-from course_utils.data.synthetic import vehicles
+from course_utils.data.synthetic.dataset import make_synthetic_vehicles
+from course_utils.data.synthetic.parameters import LABELS
 
 # Each question's two answers, for labels 0 and 1.
-TASKS = {name: vehicles.LABELS[name] for name in ("type", "heading", "light", "paint")}
+TASKS = {name: LABELS[name] for name in ("type", "heading", "light", "paint")}
 # Every choice that a question asks about is a fair coin.
 FAIR = {"heading": ("left", "right"), "light": ("day", "dusk"), "paint": ("bright", "dark")}
 SEED = 31415
@@ -43,7 +44,7 @@ def build_question_splits(train_count: int, valid_count: int) -> dict[str, objec
     from course_utils.data.dataset import splits_from_arrays
 
     drawn = {
-        split: vehicles.make_synthetic_vehicles(count, split=split, seed=SEED, **FAIR)
+        split: make_synthetic_vehicles(count, split=split, seed=SEED, **FAIR)
         for split, count in (("train", train_count), ("valid", valid_count))
     }
 

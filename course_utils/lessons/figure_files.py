@@ -18,7 +18,7 @@ from matplotlib.testing.exceptions import ImageComparisonFailure
 from course_utils.core import settings
 from course_utils.core.files import atomic_write
 from course_utils.data import dataset
-from course_utils.data.synthetic import vehicles
+from course_utils.data.synthetic.dataset import VERSION
 from course_utils.lessons import published
 from course_utils.lessons.gallery import FIGURES, NOTHING, PHOTOS, Entry
 
@@ -138,7 +138,7 @@ class _Sources:
     def _load(self, source: str) -> tuple[tuple, Mapping]:
         seed = self._chosen.seed
         if source == NOTHING:
-            drawn = f"Vehicles drawn by the course kit, version {vehicles.VERSION}."
+            drawn = f"Vehicles drawn by the course kit, version {VERSION}."
             return (), {"seed": seed, "data": drawn}
         if source == PHOTOS:
             splits = dataset.load_car_or_truck(self._chosen, folder=self._photos)

@@ -12,8 +12,8 @@ import pandas as pd
 
 from course_utils.core import backend
 from course_utils.data.dataset import Splits, splits_from_arrays
-from course_utils.data.synthetic import vehicles
-from course_utils.data.synthetic.vehicles import PerClass
+from course_utils.data.synthetic.dataset import make_synthetic_vehicles
+from course_utils.data.synthetic.parameters import PerClass
 from course_utils.figures import comparisons, photos
 from course_utils.figures.photos import DescribedFigure
 from course_utils.lessons.published import (
@@ -80,7 +80,7 @@ def figure(lesson: str, *, source: str) -> Callable:
 
 @figure("README", source=NOTHING)
 def synthetic_vehicles() -> DescribedFigure:
-    images, labels, _ = vehicles.make_synthetic_vehicles(48)
+    images, labels, _ = make_synthetic_vehicles(48)
     title = "Vehicles drawn by the course kit"
     return photos.plot_classes(images, labels, ("Car", "Truck"), title=title)
 
@@ -163,7 +163,7 @@ def _draw_biased(**bias: tuple[str, str]) -> tuple[Splits, pd.DataFrame]:
         name: PerClass(car={car: 0.9, truck: 0.1}, truck={car: 0.1, truck: 0.9})
         for name, (car, truck) in bias.items()
     }
-    images, labels, facts = vehicles.make_synthetic_vehicles(240, **{**fair, **biased})
+    images, labels, facts = make_synthetic_vehicles(240, **{**fair, **biased})
     both = (images, labels)
     splits = splits_from_arrays(
         both, both, class_names=("Car", "Truck"), source="Drawn for lesson 03."
@@ -186,7 +186,7 @@ def a_car_in_other_lights() -> DescribedFigure:
         layers.RandomBrightness(0.3, value_range=(0, 1), seed=2, dtype="float32"),
         layers.RandomContrast((0.5, 0.5), value_range=(0, 1), seed=3, dtype="float32"),
     ]
-    red = facts.query("type == 'Car' and light == 'day' and colour == 'red'").index
+    red = facts.query("type == 'Car' and light == 'day' and color == 'red'").index
     car = splits.train.read(red[:1])[0]
     views = np.repeat(car[None], 16, axis=0)
     for layer in relight:

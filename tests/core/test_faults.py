@@ -67,7 +67,7 @@ def build():
 
 
 def make_archive(folder: Path) -> Path:
-    from course_utils.data.synthetic.vehicles import write_vehicles
+    from course_utils.data.synthetic.dataset import write_vehicles
 
     made = write_vehicles(folder / "made", train=24, valid=8, seed=3, image_size=(20, 20))
     with zipfile.ZipFile(folder / "archive.zip", "w") as archive:

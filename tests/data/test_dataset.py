@@ -16,7 +16,7 @@ from course_utils.core import settings
 from course_utils.data import pixels
 from course_utils.data.dataset import choose_balanced, epoch_order, load_car_or_truck
 from course_utils.data.images import read_photo
-from course_utils.data.synthetic import vehicles
+from course_utils.data.synthetic.parameters import CLASS_NAMES
 
 SMALL = dataclasses.replace(
     settings.PROFILES["full"],
@@ -330,7 +330,7 @@ def test_drawn_vehicles_come_when_asked_for(own_cache):
     assert splits.source == (
         "Vehicles drawn by the course kit, as the environment variable COURSE_DATA_DIR asks."
     )
-    assert splits.class_names == vehicles.CLASS_NAMES
+    assert splits.class_names == CLASS_NAMES
     assert splits.counts.loc["train"].tolist() == [7, 7]
     again = load_quietly(SMALL, folder="synthetic")
     assert again.source == "Vehicles drawn by the course kit, as the argument `folder` asks."

@@ -7,7 +7,7 @@ from PIL import Image
 
 from course_utils.data.dataset import splits_from_arrays
 from course_utils.data.duplicates import group_near_duplicates
-from course_utils.data.synthetic.vehicles import make_synthetic_vehicles
+from course_utils.data.synthetic.dataset import make_synthetic_vehicles
 
 
 def save_again(image):
