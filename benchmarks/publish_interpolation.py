@@ -32,7 +32,8 @@ from course_utils.evaluation.comparison import AGAIN, Comparison, train_runs
 from course_utils.features.batches import StoredViews
 from course_utils.features.store import FeatureStore, prepare_features
 from course_utils.features.views import View, changed_view, clean_view, list_views
-from course_utils.models.classifier import build_classifier, split_model
+from course_utils.models.classifier import build_classifier
+from course_utils.models.partition import split_model
 from course_utils.training.heads import EVALUATION_BATCH, Heads, gather_weights
 
 PHOTOS, BATCH_SIZE = 1250, 16

@@ -43,7 +43,7 @@ class Photos(keras.utils.PyDataset):
     asked for. With `shuffle`, every epoch has its own permutation, seeded.
 
     Args:
-        pixels: uint8, shape (stored, height, width, 3), usually a `numpy.memmap`.
+        pixels: uint8 in [0, 255] or float32 in [0, 1], shape (stored, height, width, 3).
         labels: float32, shape (count, 1), 0 or 1.
         keys: uint64, shape (count,): each photo's fingerprint, the same for equal pixels.
         names: The photos' file names, `count` of them.
@@ -84,7 +84,8 @@ class Photos(keras.utils.PyDataset):
         Args:
             positions: Which photos, from 0 to `count` - 1, in the split's own order.
         """
-        return self.pixels[self.rows[np.asarray(positions)]].astype("float32") / 255
+        chosen = self.pixels[self.rows[np.asarray(positions)]]
+        return chosen.astype("float32") / 255 if chosen.dtype == np.uint8 else chosen
 
     def take(self, count: int, *, seed: int | None = None) -> "Photos":
         """Returns the first `count` photos of a seeded permutation, both classes in proportion.
@@ -220,8 +221,8 @@ def load_car_or_truck(
     `data`, Kaggle's download, the synthetic dataset. A folder of two classes without train
     and valid is split by the seed, one photo in four valid. A photo of another size is turned
     upright, scaled with antialiasing and letterboxed on black; one of the right size is taken
-    as it is. Pixels are decoded and checked once and kept in the cache; unreadable photos and photos of
-    both splits are named in a warning.
+    as it is. Pixels are decoded and checked once and kept in the cache; unreadable photos and
+    photos of both splits are named in a warning.
 
     Args:
         chosen: The numbers of the run: how many photos, image size, batch size, seed.
@@ -333,7 +334,7 @@ def splits_from_arrays(
                 f"{images.min():g} to {images.max():g} and the labels {np.unique(labels)[:5]}. "
                 "Divide pixels from 0 to 255 by 255."
             )
-        pixels = np.round(images * 255).astype(np.uint8)
+        pixels = _as_pixels(images)
         loaded[split] = Photos(
             pixels,
             labels.astype("float32"),
@@ -346,6 +347,13 @@ def splits_from_arrays(
     return Splits(
         **loaded, class_names=class_names, source=source, counts=_count(loaded, class_names)
     )
+
+
+def _as_pixels(images: np.ndarray) -> np.ndarray:
+    """Returns images as 8-bit pixels where these are exact, and as float32 in [0, 1] elsewhere."""
+    images = images.astype("float32")
+    pixels = np.round(images * 255).astype(np.uint8)
+    return pixels if np.array_equal(pixels.astype("float32") / 255, images) else images
 
 
 def _count(loaded: dict[str, Photos], class_names: tuple[str, str]) -> pd.DataFrame:

@@ -24,8 +24,9 @@ from course_utils.evaluation.statistics import (
 )
 from course_utils.features.batches import StoredFeatures, StoredViews
 from course_utils.features.views import clean_view, list_views
-from course_utils.models import copies
-from course_utils.models.classifier import Parts, build_classifier, split_model
+from course_utils.models.classifier import build_classifier
+from course_utils.models.fingerprints import fingerprint_base
+from course_utils.models.partition import Parts, split_model
 from course_utils.training.heads import (
     Heads,
     gather_weights,
@@ -184,14 +185,14 @@ def _run_policy(
         parts, splits, views=views, seed=seed, precision=precision, progress=progress
     )
     drawn = list_views(parts.front, views=views, seed=seed)
-    described = [view.description for view in drawn]
-    augments = described != [clean_view(parts.front).description]
+    described = [view.fingerprint for view in drawn]
+    augments = described != [clean_view(parts.front).fingerprint]
     arrays = [
         *starts,
         *(each for photos in (splits.train, splits.valid) for each in (photos.keys, photos.labels)),
     ]
     about = [
-        *(VERSION, copies.fingerprint_base(parts.base), clean.precision, described),
+        *(VERSION, fingerprint_base(parts.base), clean.precision, described),
         *(epochs, draws, splits.train.batch_size),
         *(hashlib.sha256(np.ascontiguousarray(array)).hexdigest() for array in arrays),
     ]

@@ -9,7 +9,8 @@ from course_utils.core import backend
 from course_utils.core.progress import Progress
 from course_utils.data.dataset import Splits
 from course_utils.features.batches import StoredViews
-from course_utils.models.classifier import build_classifier, split_model
+from course_utils.models.classifier import build_classifier
+from course_utils.models.partition import split_model
 from course_utils.training.heads import (
     Heads,
     gather_weights,

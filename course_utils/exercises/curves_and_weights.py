@@ -115,7 +115,7 @@ def take_step(model, images: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
         layers by their own names, the head's as `hidden` and `output`): `weights`, how many there
         are; `moved`, how many of them changed; `largest`, the largest change.
     """
-    from course_utils.models.classifier import split_model
+    from course_utils.models.partition import split_model
 
     parts = split_model(model)
     dense = [layer for layer in parts.head if layer.weights]

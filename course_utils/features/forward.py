@@ -16,7 +16,8 @@ import numpy as np
 from course_utils.core import backend, settings
 from course_utils.core.files import atomic_write
 from course_utils.features import winograd
-from course_utils.models.copies import copy_base, fingerprint_base
+from course_utils.models.copies import copy_base
+from course_utils.models.fingerprints import fingerprint_base
 
 tensorflow = backend.import_tensorflow()
 import keras  # noqa: E402 (TensorFlow is to be quiet first)

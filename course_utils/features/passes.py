@@ -8,7 +8,14 @@ import numpy as np
 from course_utils.core import backend
 from course_utils.data.dataset import Photos
 from course_utils.features.forward import ForwardPass
-from course_utils.features.views import View, _flipped_axes, _seed_states, keep_random_states
+from course_utils.features.views import (
+    View,
+    flipped_axes,
+    group_random_states,
+    keep_random_states,
+)
+from course_utils.models.fingerprints import is_random
+from course_utils.models.partition import flatten
 
 tensorflow = backend.import_tensorflow()
 import keras  # noqa: E402 (TensorFlow is to be quiet first)
@@ -25,9 +32,9 @@ class ViewPass:
     """
 
     def __init__(self, front: Sequence[keras.Layer], base: keras.Model, *, precision, seed: int):
-        self._front = tuple(front)
+        self._front = flatten(front)
         self._seed = seed
-        self._states = [state for layer in self._front for state in _seed_states(layer)]
+        self._states, self._groups = group_random_states(self._front)
         self._forward = ForwardPass(base, precision)
         self._augment = tensorflow.function(
             self._augment_each, autograph=False, reduce_retracing=True
@@ -45,25 +52,27 @@ class ViewPass:
         with keep_random_states(self._front):
             if view.change is not None:
                 images = view.change(images)
-            if view.flips is not None:
-                images = self._apply_outcome(images, view.flips)
-            else:
+            if view.training and view.flips is None:
                 states = self._draw_states(photos.keys[positions], view.number)
                 images = self._augment(images, states)
+            else:
+                images = self._apply(images, view)
         return self._forward(images).numpy()
 
-    def _apply_outcome(self, images, flips: tuple[bool, ...]):
-        outcome = iter(flips)
+    def _apply(self, images, view: View):
+        """Applies the layers to a batch: as in inference, or in training with given flips."""
+        outcome = iter(view.flips or ())
         for layer in self._front:
-            if isinstance(layer, keras.layers.RandomFlip):
-                if next(outcome):
-                    images = tensorflow.reverse(images, _flipped_axes(layer))
+            if view.training and is_random(layer):
+                images = (
+                    tensorflow.reverse(images, flipped_axes(layer)) if next(outcome) else images
+                )
             else:
-                images = layer(images, training=False)
-        return images
+                images = layer(images, training=view.training)
+        return tensorflow.cast(images, "float32")
 
     def _augment_each(self, images, states):
-        """Augments photo by photo, each with the dice that are its own."""
+        """Augments photo by photo, each with random states of its own."""
 
         def augment(image_and_states):
             image, own_states = image_and_states
@@ -74,16 +83,16 @@ class ViewPass:
                 batch = layer(batch, training=True)
             return tensorflow.cast(batch[0], "float32")
 
-        # One after the other: the photos share the variables that hold the dice.
+        # One after the other: the photos share the variables that hold the random states.
         return tensorflow.map_fn(
             augment, (images, states), fn_output_signature="float32", parallel_iterations=1
         )
 
     def _draw_states(self, keys: np.ndarray, number: int) -> np.ndarray:
-        """Returns the dice of each photo: uint32, shape (photos, random layers, 2)."""
+        """Returns the random states of each photo: uint32, shape (photos, states, 2)."""
         states = [
-            hashlib.blake2b(f"{key} {number} {self._seed} {layer}".encode(), digest_size=8).digest()
+            hashlib.blake2b(f"{key} {number} {self._seed} {group}".encode(), digest_size=8).digest()
             for key in keys.tolist()
-            for layer in range(len(self._states))
+            for group in self._groups
         ]
-        return np.frombuffer(b"".join(states), dtype="<u4").reshape(len(keys), len(self._states), 2)
+        return np.frombuffer(b"".join(states), dtype="<u4").reshape(len(keys), len(self._groups), 2)

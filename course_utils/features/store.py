@@ -23,8 +23,9 @@ from course_utils.data.dataset import Photos
 from course_utils.features import forward
 from course_utils.features.batches import StoredFeatures
 from course_utils.features.passes import ViewPass
+from course_utils.features.storable import check_storable
 from course_utils.features.views import View
-from course_utils.models import copies
+from course_utils.models.fingerprints import fingerprint_base
 
 tensorflow = backend.import_tensorflow()
 import keras  # noqa: E402 (TensorFlow is to be quiet first)
@@ -47,7 +48,7 @@ class FeatureStore:
         self.precision = precision
         self.seed = seed
         self._base = base
-        self._described = copies.fingerprint_base(base)
+        self._described = fingerprint_base(base)
         self._view_pass = None
         # Blocks that are open, by their keys' path: a mapped file holds a file handle, of which
         # a process has few. `None` stands for a damaged one that has been told of.
@@ -115,7 +116,7 @@ class FeatureStore:
         return speed
 
     def _folder(self, view: View) -> Path:
-        about = f"{self._described}|{self.precision}|{view.description}"
+        about = f"{self._described}|{self.precision}|{view.fingerprint}"
         return Path("features", hashlib.sha256(about.encode()).hexdigest()[:20])
 
     def _find_blocks(self, view: View) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -191,9 +192,12 @@ def prepare_features(
         seed: Of the dice.
         progress: Whether to print what is done and show a line with the time left.
     """
+    for note in check_storable(front, base, needed[0][0].image_size):
+        if progress:
+            print(note, flush=True)
     # A view that does nothing is the clean one; each is computed once.
     wanted = {
-        (number, view.description): (photos, view)
+        (number, view.fingerprint): (photos, view)
         for number, (photos, views) in enumerate(needed)
         for view in views
     }.values()

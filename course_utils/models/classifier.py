@@ -1,7 +1,6 @@
 """The lesson's classifier: augmentation, frozen base and a small head in one `keras.Sequential`."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,21 +12,6 @@ import keras  # noqa: E402 (TensorFlow is to be quiet first)
 # What VGG16 was trained on: BGR, 0 to 255, less these means (Keras's
 # `keras.applications.vgg16.preprocess_input` does the same to a NumPy array).
 IMAGENET_MEANS_BGR = (103.939, 116.779, 123.68)
-
-
-@dataclass(frozen=True)
-class Parts:
-    """A model's layers by what they do in training.
-
-    Args:
-        front: Augmentation and preprocessing, before the base; may be empty.
-        base: The frozen model that turns images into features.
-        head: The layers after it: the ones that learn.
-    """
-
-    front: tuple[keras.Layer, ...]
-    base: keras.Model
-    head: tuple[keras.Layer, ...]
 
 
 def build_classifier(
@@ -86,52 +70,6 @@ def build_imagenet_preprocessing() -> keras.layers.Conv2D:
     swapped = 255 * np.eye(3, dtype="float32")[::-1]
     layer.set_weights([swapped[None, None], -np.array(IMAGENET_MEANS_BGR, "float32")])
     return layer
-
-
-def split_model(model: keras.Model) -> Parts:
-    """Returns a model's front, frozen base and head.
-
-    Args:
-        model: A built `keras.Sequential` with one frozen model among its layers.
-
-    Raises:
-        ValueError: If there is no frozen base, or something besides the head learns.
-    """
-    layers = [layer for layer in getattr(model, "layers", []) if not _is_input(layer)]
-    # A Sequential of augmentation layers is a model too, but one without weights.
-    bases = [
-        place
-        for place, layer in enumerate(layers)
-        if isinstance(layer, keras.Model) and layer.weights
-    ]
-    expected = "Expected a keras.Sequential of augmentation layers, a frozen base and a head"
-    if not isinstance(model, keras.Sequential) or not bases:
-        raise ValueError(
-            f"{expected}, received {type(model).__name__} with the layers "
-            f"{[layer.name for layer in layers]}. Build it as lesson 02 does."
-        )
-    place = bases[0]
-    front, base, head = layers[:place], layers[place], layers[place + 1 :]
-    learning = [layer.name for layer in (*front, base) if layer.trainable_weights]
-    if learning or not head:
-        raise ValueError(
-            f"{expected}, received one where {learning or 'nothing'} learns before the head of "
-            f"{len(head)} layers. Set `base.trainable = False`, add a head, and compile again; or "
-            "call the model's own `fit` to fine-tune the base."
-        )
-    return Parts(tuple(_flatten(front)), base, tuple(head))
-
-
-def _flatten(layers: Sequence[keras.Layer]) -> list[keras.Layer]:
-    """Returns layers with every Sequential among them replaced by what it holds."""
-    flat = []
-    for layer in layers:
-        flat += _flatten(layer.layers) if isinstance(layer, keras.Sequential) else [layer]
-    return flat
-
-
-def _is_input(layer: keras.Layer) -> bool:
-    return isinstance(layer, keras.layers.InputLayer)
 
 
 def is_dead(model: keras.Model, batches: Iterable) -> bool:

@@ -10,7 +10,7 @@ from course_utils.data.dataset import Splits
 from course_utils.features.batches import StoredFeatures, StoredViews
 from course_utils.features.store import prepare_features
 from course_utils.features.views import clean_view, list_views
-from course_utils.models.classifier import Parts
+from course_utils.models.partition import Parts
 
 backend.import_tensorflow()
 import keras  # noqa: E402 (TensorFlow is to be quiet first)

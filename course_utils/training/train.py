@@ -13,8 +13,10 @@ from course_utils.data.dataset import Photos, Splits
 from course_utils.features import forward
 from course_utils.features.batches import StoredViews
 from course_utils.features.store import prepare_features
-from course_utils.features.views import clean_view, is_random, keep_random_states, list_views
-from course_utils.models.classifier import Parts, is_dead, split_model
+from course_utils.features.views import clean_view, keep_random_states, list_views
+from course_utils.models.classifier import is_dead
+from course_utils.models.fingerprints import is_random
+from course_utils.models.partition import Parts, split_model
 from course_utils.training.heads import EVALUATION_BATCH, STEPS_PER_EXECUTION
 
 tensorflow = backend.import_tensorflow()

@@ -229,9 +229,9 @@ def test_views_are_named_alike_where_they_are_alike(first, second, data):
         (name, data.draw(st.sampled_from([0.0, *list_strengths(name)]))) for name in (first, second)
     )
     alike = one == other or one[1] == other[1] == 0
-    names = [robustness._fix_view(*each).description for each in (one, other)]
+    names = [robustness._fix_view(*each).fingerprint for each in (one, other)]
     assert (names[0] == names[1]) == alike
-    assert (names[0] == clean_view(()).description) == (one[1] == 0)
+    assert (names[0] == clean_view(()).fingerprint) == (one[1] == 0)
 
 
 def test_the_dice_of_a_model_stand_still_while_views_are_made(make_base, make_photos):
@@ -250,7 +250,7 @@ def test_the_dice_of_a_model_stand_still_while_views_are_made(make_base, make_ph
     np.testing.assert_allclose(behind._pass(photos, np.arange(8), view), given, atol=1e-5)
     after = [variable.numpy() for layer in front for variable in layer.variables]
     assert all(map(np.array_equal, before, after))
-    assert view.description == changed_view((), view.change, about).description
+    assert view.fingerprint == changed_view((), view.change, about).fingerprint
 
 
 # What is refused

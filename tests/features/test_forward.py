@@ -10,7 +10,7 @@ import tensorflow
 from course_utils.core.backend import set_seed
 from course_utils.features import forward, winograd
 from course_utils.features.forward import WINOGRAD, ForwardPass, at_precision, choose_precision
-from course_utils.models.copies import fingerprint_base
+from course_utils.models.fingerprints import fingerprint_base
 
 layers = keras.layers
 SIZE = (8, 8, 3)

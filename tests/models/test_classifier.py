@@ -10,8 +10,8 @@ from course_utils.models.classifier import (
     build_classifier,
     build_imagenet_preprocessing,
     is_dead,
-    split_model,
 )
+from course_utils.models.partition import split_model
 
 
 def random_images(count=6, size=(16, 16), seed=3):
@@ -155,62 +155,6 @@ def test_saved_model_loads_in_safe_mode_and_predicts_the_same(
     assert [layer.name for layer in loaded.layers] == [layer.name for layer in model.layers]
     assert len(loaded.trainable_weights) == 4
     assert split_model(loaded).base.name == "tiny"
-
-
-# Taking it apart
-
-
-def test_split_model_gives_front_base_and_head(make_base):
-    base, augmentation = make_base(), flip_and_contrast()
-    model = build_classifier(base, augmentation, imagenet_preprocessing=True)
-    parts = split_model(model)
-    assert parts.front == (*augmentation, model.layers[2])
-    assert parts.base is base
-    assert parts.head == tuple(model.layers[4:])
-
-
-def test_augmentation_kept_in_a_sequential_of_its_own_is_found(make_base):
-    base, augmentation = make_base(), flip_and_contrast()
-    inner = keras.Sequential([keras.Input((16, 16, 3)), *augmentation])
-    parts = split_model(build_classifier(base, [inner]))
-    assert parts.base is base
-    assert parts.front == tuple(augmentation)
-
-
-def head_layers():
-    return [keras.layers.Flatten(), keras.layers.Dense(1)]
-
-
-def test_a_model_without_a_base_is_refused():
-    model = keras.Sequential([keras.Input((16, 16, 3)), *head_layers()])
-    with pytest.raises(ValueError, match=r"frozen base.*received Sequential.*flatten"):
-        split_model(model)
-
-
-def test_a_functional_model_is_refused(make_base):
-    base = make_base()
-    model = keras.Model(base.input, keras.layers.Dense(1)(base.output))
-    with pytest.raises(ValueError, match="received Functional"):
-        split_model(model)
-
-
-def test_a_base_that_learns_is_refused(make_base):
-    base = make_base()
-    base.trainable = True
-    with pytest.raises(ValueError, match=r"\['tiny'\] learns.*base.trainable = False"):
-        split_model(build_classifier(base))
-
-
-def test_a_front_that_learns_is_refused(make_base):
-    front = keras.layers.Conv2D(3, 1, name="eager")
-    with pytest.raises(ValueError, match=r"\['eager'\] learns"):
-        split_model(build_classifier(make_base(), [front]))
-
-
-def test_a_model_without_a_head_is_refused(make_base):
-    model = keras.Sequential([keras.Input((16, 16, 3)), make_base()])
-    with pytest.raises(ValueError, match="nothing learns before the head of 0 layers"):
-        split_model(model)
 
 
 # Dead heads
