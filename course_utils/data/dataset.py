@@ -222,7 +222,7 @@ def load_car_or_truck(
     and valid is split by the seed, one photo in four valid. A photo of another size is turned
     upright, scaled with antialiasing and letterboxed on black; one of the right size is taken
     as it is. Pixels are decoded and checked once and kept in the cache; unreadable photos and
-    photos of both splits are named in a warning.
+    photos in both splits are named in a warning.
 
     Args:
         chosen: The numbers of the run: how many photos, image size, batch size, seed.
@@ -279,19 +279,20 @@ def load_car_or_truck(
 
 
 def _warn_of_leaks(train: Photos, valid: Photos) -> None:
-    """Warns where a photo stands in both splits: what is valid would be known by heart."""
+    """Warns of photos in both splits: the model would have memorized validation photos."""
     seen = dict(zip(train.keys.tolist(), train.names, strict=True))
-    twins = [
+    duplicates = [
         f"{readable_name(name)} is {readable_name(seen[key])}"
         for key, name in zip(valid.keys.tolist(), valid.names, strict=True)
         if key in seen
     ]
-    if twins:
-        more = f" and {len(twins) - LEAKS_NAMED} more" if len(twins) > LEAKS_NAMED else ""
+    if duplicates:
+        unnamed = len(duplicates) - LEAKS_NAMED
+        more = f" and {unnamed} more" if unnamed > 0 else ""
         warnings.warn(
-            f"Expected no photo in both train and valid, received {len(twins)}: "
-            f"{', '.join(twins[:LEAKS_NAMED])}{more}. Take them out of one of the two, or valid "
-            "accuracy will flatter the model.",
+            f"Expected no photo in both train and valid, received {len(duplicates)}: "
+            f"{', '.join(duplicates[:LEAKS_NAMED])}{more}. Take them out of one of the two, or "
+            "valid accuracy will flatter the model.",
             stacklevel=3,
         )
 

@@ -307,13 +307,13 @@ class Comparison:
         self.baseline = baseline
         self._runs = dict(finished)
         self._labels = splits.valid.labels
-        self._twins = group_near_duplicates(splits.valid)
+        self._duplicates = group_near_duplicates(splits.valid)
         half = choose_balanced(self._labels, (len(self._labels) + 1) // 2, seed=seed)
         chosen = np.zeros(len(self._labels), bool)
         chosen[half] = True
-        # Photos of one scene go to one half: what was chosen on a twin is not sealed.
-        _, first = np.unique(self._twins, return_index=True)
-        chosen = chosen[first][np.unique(self._twins, return_inverse=True)[1]]
+        # Photos of one scene go to one half: what was chosen on a near-duplicate is not sealed.
+        _, first = np.unique(self._duplicates, return_index=True)
+        chosen = chosen[first][np.unique(self._duplicates, return_inverse=True)[1]]
         self._parts = {"val": slice(None), "select": chosen, "sealed": ~chosen}
         self.runs = pd.concat(
             [self._table(name, runs) for name, runs in finished.items()], ignore_index=True
@@ -410,7 +410,7 @@ class Comparison:
                 alive = [~self._find(name).dead[-1] for name in (policy, self.baseline)]
                 per_photo = per_photo[np.logical_and(*alive)]
             per_photo = per_photo[:, part]
-            rows[policy] = _describe_difference(per_photo, self._twins[part])
+            rows[policy] = _describe_difference(per_photo, self._duplicates[part])
         columns = ["difference", "seeds_low", "seeds_high", "photos_low", "photos_high"]
         columns += ["detectable", "pairs"]
         return pd.DataFrame(rows, index=columns).T.rename_axis("policy").astype({"pairs": int})
@@ -521,13 +521,13 @@ class Comparison:
         return table.sort_values(["seed", "epoch"], ignore_index=True)
 
 
-def _describe_difference(per_photo: np.ndarray, twins: np.ndarray) -> list[float]:
+def _describe_difference(per_photo: np.ndarray, duplicates: np.ndarray) -> list[float]:
     pairs = len(per_photo)
     if pairs < 2:
         difference = per_photo.mean() if pairs else np.nan
         return [difference, *[np.nan] * 5, pairs]
     over_seeds = t_interval(per_photo.mean(axis=1))
-    over_photos = bootstrap_interval(per_photo, twins)
+    over_photos = bootstrap_interval(per_photo, duplicates)
     return [
         *over_seeds,
         over_photos.low,

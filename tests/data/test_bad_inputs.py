@@ -323,15 +323,15 @@ def many_unreadable(folder):
 def the_same_photo_in_both(folder):
     fill(folder)
     for number in range(2):
-        twin = folder / "train" / "Car" / f"0-{number}.png"
-        (folder / "valid" / "Car" / f"twin-{number}.png").write_bytes(twin.read_bytes())
+        photo = folder / "train" / "Car" / f"0-{number}.png"
+        (folder / "valid" / "Car" / f"copy-{number}.png").write_bytes(photo.read_bytes())
 
 
 def the_same_photo_without_splits(folder):
     fill(folder, [("Car",), ("Truck",)], count=8)
     for number in range(8):
-        twin = folder / "Car" / f"0-{number}.png"
-        (folder / "Car" / f"twin-{number}.png").write_bytes(twin.read_bytes())
+        photo = folder / "Car" / f"0-{number}.png"
+        (folder / "Car" / f"copy-{number}.png").write_bytes(photo.read_bytes())
 
 
 FOLDERS = [
@@ -358,7 +358,7 @@ FOLDERS = [
     (photos_without_classes, ["train and valid", "received none"]),
     (documents_only, ["Expected photos (.jpeg", "received none"]),
     (many_unreadable, ["at most 1%", "1 of 6", "0-0.png (not an image", "take these files away"]),
-    (the_same_photo_in_both, (6, ["no photo in both", "received 2", "twin-0.png", "Take them"])),
+    (the_same_photo_in_both, (6, ["no photo in both", "received 2", "copy-0.png", "Take them"])),
     (the_same_photo_without_splits, (18, ["no photo in both", "Take them out"])),
 ]
 

@@ -1,4 +1,4 @@
-"""Nearly equal photos are found, and no others."""
+"""Near-duplicates are grouped, and no other photos."""
 
 import io
 
@@ -26,18 +26,18 @@ def group(images):
     return group_near_duplicates(splits.valid)
 
 
-def test_a_photo_saved_again_is_a_twin_and_other_vehicles_are_not():
+def test_a_photo_saved_again_is_a_near_duplicate_and_other_vehicles_are_not():
     images, _, _ = make_synthetic_vehicles(60, seed=3)
     found = group(np.concatenate([images, [save_again(image) for image in images[:10]]]))
     assert (found[60:] == found[:10]).all()
     assert len(np.unique(found)) == 60
 
 
-def test_a_twins_twin_counts_and_grey_photos_are_like_no_other():
+def test_near_duplicates_of_near_duplicates_count_and_gray_photos_are_like_no_other():
     random = np.random.default_rng(0)
     first = random.random((32, 32, 3))
     steps = [np.clip(first + shift * random.random(first.shape), 0, 1) for shift in (0, 0.05, 0.1)]
-    grey = np.full((32, 32, 3), 0.5)
-    found = group(np.stack([*steps, grey, grey + 0.2]).astype("float32"))
+    gray = np.full((32, 32, 3), 0.5)
+    found = group(np.stack([*steps, gray, gray + 0.2]).astype("float32"))
     assert len(np.unique(found[:3])) == 1
     assert len(np.unique(found)) == 3

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from course_utils.augmentation.policy import Augmentation
+from course_utils.data.duplicates import group_near_duplicates
 from course_utils.evaluation import comparison
 from course_utils.evaluation.comparison import Comparison, PolicyRuns, compare
 from course_utils.models.classifier import build_classifier
@@ -188,13 +189,14 @@ def test_dead_heads_count_and_the_living_are_a_second_reading(make_splits):
     )
 
 
-def test_select_and_sealed_share_no_photo_and_no_twin(make_splits):
+def test_select_and_sealed_share_no_photo_and_no_near_duplicate(make_splits):
     splits = make_splits()
     found = build_comparison(splits)
     select, sealed = found._parts["select"], found._parts["sealed"]
     assert (select ^ sealed).all() and 0.3 < select.mean() < 0.7
-    for twin in np.unique(found._twins):
-        assert len(np.unique(select[found._twins == twin])) == 1
+    groups = group_near_duplicates(splits.valid)
+    for group in np.unique(groups):
+        assert len(np.unique(select[groups == group])) == 1
 
 
 def test_the_chosen_epoch_is_chosen_on_select_and_judged_on_sealed(make_splits):
