@@ -41,7 +41,9 @@ def find_photos(
         (settings.photos_override(), "the environment variable COURSE_DATA_DIR"),
     ):
         if given and str(given) == SYNTHETIC:
-            return _find_drawn(chosen), f"Vehicles drawn by the course kit, as {giver} asks."
+            return _find_synthetic(
+                chosen
+            ), f"Synthetic vehicles from the course kit, as {giver} asks."
         if given:
             return _find_given(Path(given).expanduser(), giver)
     prepared = settings.prepared_dir()
@@ -73,9 +75,9 @@ def find_photos(
         return found, f"Photos of Kaggle's {kaggle.DATASET}, downloaded."
     except kaggle.DownloadFailed as error:
         missing.append(f"Kaggle's download: {error}")
-    source = f"Vehicles drawn by the course kit, because {', '.join(missing)}."
+    source = f"Synthetic vehicles from the course kit, because {', '.join(missing)}."
     print(f"No photos here. {source}", flush=True)
-    return _find_drawn(chosen), source
+    return _find_synthetic(chosen), source
 
 
 def _is_downloaded() -> bool:
@@ -104,7 +106,7 @@ def _unpack(archive: Path) -> Path:
     )
 
 
-def _find_drawn(chosen: Settings) -> Path:
+def _find_synthetic(chosen: Settings) -> Path:
     from course_utils.data.synthetic.dataset import VERSION, write_vehicles
 
     height, width = chosen.image_size

@@ -58,7 +58,7 @@ def build_question_splits(train_count: int, valid_count: int) -> dict[str, objec
             label("train", question),
             label("valid", question),
             class_names=answers,
-            source="Vehicles drawn by the course kit.",
+            source="Synthetic vehicles from the course kit.",
             batch_size=BATCH_SIZE,
             seed=SEED,
         )

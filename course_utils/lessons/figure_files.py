@@ -138,8 +138,8 @@ class _Sources:
     def _load(self, source: str) -> tuple[tuple, Mapping]:
         seed = self._chosen.seed
         if source == NOTHING:
-            drawn = f"Vehicles drawn by the course kit, version {VERSION}."
-            return (), {"seed": seed, "data": drawn}
+            data = f"Synthetic vehicles from the course kit, version {VERSION}."
+            return (), {"seed": seed, "data": data}
         if source == PHOTOS:
             splits = dataset.load_car_or_truck(self._chosen, folder=self._photos)
             digest = hashlib.sha256(splits.train.keys.tobytes()).hexdigest()

@@ -303,7 +303,7 @@ def test_a_network_that_drops_packets_costs_the_limit_once(monkeypatch, tmp_path
     fail_with(monkeypatch, "import time; time.sleep(60)")
     start = time.monotonic()
     source = load_car_or_truck(CHOSEN).source
-    assert "synthetic" in source and "Kaggle sent nothing for 1 s" in source
+    assert "Synthetic vehicles" in source and "Kaggle sent nothing for 1 s" in source
     assert time.monotonic() - start < 20
     fail_with(monkeypatch, "raise AssertionError('tried again')")
     assert "minutes ago (Kaggle sent nothing for 1 s)" in load_car_or_truck(CHOSEN).source

@@ -318,28 +318,28 @@ def test_project_data_come_third(folder, tmp_path, monkeypatch, no_variable):
     assert splits.train.count == 10
 
 
-def test_drawn_vehicles_come_last(tmp_path, monkeypatch, no_variable):
+def test_synthetic_vehicles_come_last(tmp_path, monkeypatch, no_variable):
     monkeypatch.setattr(settings, "data_dir", lambda: tmp_path / "data")
     splits = load_quietly(SMALL)
-    assert "synthetic" in splits.source and "no data/car-or-truck" in splits.source
+    assert "Synthetic vehicles" in splits.source and "no data/car-or-truck" in splits.source
     assert (splits.train.count, splits.valid.count) == (14, 6)
 
 
-def test_drawn_vehicles_come_when_asked_for(own_cache):
+def test_synthetic_vehicles_come_when_asked_for(own_cache):
     splits = load_quietly(SMALL)  # COURSE_DATA_DIR=synthetic, as all tests have it
     assert splits.source == (
-        "Vehicles drawn by the course kit, as the environment variable COURSE_DATA_DIR asks."
+        "Synthetic vehicles from the course kit, as the environment variable COURSE_DATA_DIR asks."
     )
     assert splits.class_names == CLASS_NAMES
     assert splits.counts.loc["train"].tolist() == [7, 7]
     again = load_quietly(SMALL, folder="synthetic")
-    assert again.source == "Vehicles drawn by the course kit, as the argument `folder` asks."
+    assert again.source == "Synthetic vehicles from the course kit, as the argument `folder` asks."
     np.testing.assert_array_equal(again.train.keys, splits.train.keys)
     # A train vehicle never stands among the valid ones.
     assert not set(splits.train.keys.tolist()) & set(splits.valid.keys.tolist())
 
 
-def test_another_seed_draws_other_vehicles():
+def test_another_seed_gives_other_vehicles():
     first = load_quietly(SMALL)
     second = load_quietly(dataclasses.replace(SMALL, seed=1))
     assert not set(first.train.keys.tolist()) & set(second.train.keys.tolist())

@@ -76,7 +76,7 @@ def test_the_manifest_says_what_each_figure_is(own_gallery, tmp_path):
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text(encoding="utf-8"))
     about = manifest["figures"]["one-line"]
     assert about["lesson"] == "01" and about["alt_text"] == "A line that rises."
-    assert about["seed"] == 31415 and about["data"].startswith("Vehicles drawn")
+    assert about["seed"] == 31415 and about["data"].startswith("Synthetic vehicles")
     content = (tmp_path / "out" / about["file"]).read_bytes()
     assert about["sha256"] == hashlib.sha256(content).hexdigest()
     assert set(manifest["versions"]) > {"python", "matplotlib", "keras"}
@@ -174,7 +174,7 @@ def test_every_figure_has_a_committed_file_of_its_own_hash():
         content = (figure_files.committed_dir() / about["file"]).read_bytes()
         assert about["sha256"] == hashlib.sha256(content).hexdigest(), name
         assert len(content) < 500_000
-        assert about["data"].startswith(("Vehicles drawn", "data/results/")), name
+        assert about["data"].startswith(("Synthetic vehicles", "data/results/")), name
 
 
 def test_lessons_show_the_very_figures_of_the_gallery(tmp_path):
