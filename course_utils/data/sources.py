@@ -41,9 +41,8 @@ def find_photos(
         (settings.photos_override(), "the environment variable COURSE_DATA_DIR"),
     ):
         if given and str(given) == SYNTHETIC:
-            return _find_synthetic(
-                chosen
-            ), f"Synthetic vehicles from the course kit, as {giver} asks."
+            source = f"Synthetic vehicles from the course kit, as {giver} asks."
+            return _find_synthetic(chosen), source
         if given:
             return _find_given(Path(given).expanduser(), giver)
     prepared = settings.prepared_dir()
