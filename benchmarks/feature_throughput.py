@@ -1,11 +1,11 @@
-"""Photos a second through the feature store against the bare forward pass, and against PyTorch.
+"""Photos a second through the feature store against the bare forward pass, and against peers.
 
 The store reads pixels, augments photo by photo (flip and contrast), computes and writes to disk.
+The peers are PyTorch, ONNX Runtime and OpenVINO, which pass batches through VGG16 and nothing else.
 """
 
 import argparse
 import statistics
-import time
 from pathlib import Path
 
 from measuring import Row, build_photos, median_ratio, new_cache, run_python, time_in_turns
@@ -21,72 +21,67 @@ from course_utils.features.forward import choose_precision  # noqa: E402
 from course_utils.models.vgg16 import load_vgg16_base  # noqa: E402
 
 BATCH, ROUNDS, PHOTOS = 64, 3, 128
-TORCH = Path(__file__).with_name("torch_vgg16.py")
+PEER = Path(__file__).with_name("peer_vgg16.py")
+PEERS = {"torch": "PyTorch, channels last", "onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
 
 
 def measure(chosen: argparse.Namespace) -> list[Row]:
-    """Returns a row for the store, and one for PyTorch where its Python is named."""
+    """Returns rows for the store, and for the peers where a Python that has them is named."""
     base = load_vgg16_base()
     with new_cache():
-        precision = choose_precision(base)
-        front = Augmentation(flip="horizontal", contrast=0.5).layers(seed=1)
-        store = FeatureStore(front, base, precision="float32", seed=1)
-        view = list_views(front, views=1, seed=1)[0]
-        bare = tensorflow.function(lambda images: base(images, training=False), autograph=False)
-        images = tensorflow.random.uniform((BATCH, 128, 128, 3), seed=1)
-        rounds = iter(build_photos(PHOTOS, seed=number) for number in range(ROUNDS))
-        torch_seconds = []
+        fastest = choose_precision(base)
+        rows = []
+        for precision in dict.fromkeys(("float32", fastest)):
+            rows += _measure_in(precision, base, fastest, chosen.peers_python)
+    return rows
 
-        def pass_bare():
-            for _ in range(PHOTOS // BATCH):
-                bare(images).numpy()
 
-        def pass_torch():
-            # Its own clock counts: PyTorch's start-up is not what is compared.
-            printed = run_python(TORCH, str(PHOTOS), "float32", python=chosen.torch_python)
-            torch_seconds.append(float(printed))
+def _measure_in(precision: str, base, fastest: str, python: Path | None) -> list[Row]:
+    front = Augmentation(flip="horizontal", contrast=0.5).layers(seed=1)
+    store = FeatureStore(front, base, precision=precision, seed=1)
+    view = list_views(front, views=1, seed=1)[0]
+    bare = tensorflow.function(lambda images: base(images, training=False), autograph=False)
+    images = tensorflow.random.uniform((BATCH, 128, 128, 3), seed=1)
+    rounds = iter(build_photos(PHOTOS, seed=number) for number in range(ROUNDS + 1))
+    peers: dict[str, list[float]] = {}
+    remarks: dict[str, str] = {}
 
-        rivals = {
-            "bare": pass_bare,
-            "stored": lambda: store.compute(next(rounds), view, Progress(0, "")),
-        }
-        if chosen.torch_python:
-            rivals["torch"] = pass_torch
-        pass_bare()
-        store.compute(build_photos(PHOTOS, seed=ROUNDS), view, Progress(0, ""))
-        seconds = time_in_turns(rivals, ROUNDS)
-    speeds = {name: PHOTOS / statistics.median(each) for name, each in seconds.items()}
-    rows = [
-        Row(
-            "the frozen VGG16's bare forward pass, float32, batches of 64",
-            f"{speeds['bare']:.1f} a second",
-            "1",
-            f"`auto` chooses {precision} here",
-        ),
-        Row(
-            "the store: read, augment, compute, write; by the bare pass",
-            f"{speeds['stored']:.1f} a second",
-            f"{median_ratio(seconds['bare'], seconds['stored']):.2f}",
-        ),
-    ]
-    name = "PyTorch's VGG16, channels last, float32, by the bare pass"
-    if not chosen.torch_python:
-        return [*rows, Row(name, "not asked for", "", "`--torch-python PATH` measures it")]
-    ratio = median_ratio(seconds["bare"], torch_seconds)
-    speed = PHOTOS / statistics.median(torch_seconds)
-    version = run_python("-c", "import torch; print(torch.__version__)", python=chosen.torch_python)
-    rows.append(Row(name, f"{speed:.1f} a second", f"{ratio:.2f}", f"PyTorch {version}"))
-    if precision == "bfloat16":
-        start = time.perf_counter()
-        pass_bare()
-        beside = time.perf_counter() - start
-        halved = float(run_python(TORCH, str(PHOTOS), precision, python=chosen.torch_python))
-        rows.append(
-            Row(
-                "the same in bfloat16",
-                f"{PHOTOS / halved:.1f} a second",
-                f"{beside / halved:.2f}",
-                "one round",
-            )
-        )
+    def pass_bare():
+        for _ in range(PHOTOS // BATCH):
+            bare(images).numpy()
+
+    def pass_peers():
+        # Their own clocks count: a peer's start-up is not what is compared.
+        for peer in PEERS if python else ():
+            try:
+                printed = run_python(PEER, peer, str(PHOTOS), precision, python=python).split()
+            except RuntimeError as error:
+                remarks[peer] = str(error).strip().splitlines()[-1][:80]
+                continue
+            peers.setdefault(peer, []).append(float(printed[0]))
+            remarks[peer] = printed[1]
+
+    rivals = {
+        "bare": pass_bare,
+        "stored": lambda: store.compute(next(rounds), view, Progress(0, "")),
+        "peers": pass_peers,
+    }
+    pass_bare()
+    store.compute(next(rounds), view, Progress(0, ""))
+    seconds = time_in_turns(rivals, ROUNDS)
+
+    def row(what, each, remark=""):
+        speed = PHOTOS / statistics.median(each)
+        ratio = f"{median_ratio(seconds['bare'], each):.2f}"
+        return Row(f"{what}, by the bare pass", f"{speed:.1f} a second", ratio, remark)
+
+    bare_pass = "the frozen VGG16's bare pass in Keras, float32, batches of 64"
+    rows = [row(bare_pass, seconds["bare"], f"`auto` chooses {fastest} here")]
+    rows.append(row(f"the store in {precision}: read, augment, compute, write", seconds["stored"]))
+    for peer, name in PEERS.items():
+        if peer in peers:
+            rows.append(row(f"{name}, {precision}", peers[peer], remarks[peer]))
+        else:
+            why = remarks.get(peer, "`--peers-python PATH` measures it")
+            rows.append(Row(f"{name}, {precision}", "not measured", "", why))
     return rows

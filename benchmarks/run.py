@@ -1,6 +1,6 @@
 """Times the kit and writes one table of ratios, benchmarks/RESULTS.md.
 
-    python benchmarks/run.py [NAME …] [--torch-python PATH]
+    python benchmarks/run.py [NAME …] [--peers-python PATH]
 
 Rivals take turns in one run and each number is a median over rounds, so that the ratios hold where
 seconds do not. Each part is kept in runs/benchmarks/ when it is done; the table is made of what
@@ -78,8 +78,8 @@ def run_part(name: str, chosen: argparse.Namespace) -> None:
     measure = importlib.import_module(PARTS[name][0]).measure
     rows = [asdict(row) for row in measure(chosen)]
     command = "python benchmarks/run.py " + name
-    if chosen.torch_python and name == "features":
-        command += " --torch-python …"
+    if chosen.peers_python and name == "features":
+        command += " --peers-python …"
     measured = Measured(
         f"{datetime.datetime.now():%Y-%m-%d %H:%M}",
         describe_machine(),
@@ -127,7 +127,7 @@ def main() -> None:
     """Measures the parts that are asked for, prints the table and writes it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*", metavar="NAME", help=f"out of {', '.join(PARTS)}")
-    parser.add_argument("--torch-python", type=Path, help="a Python that has PyTorch")
+    parser.add_argument("--peers-python", type=Path, help="a Python that has the peers")
     chosen = parser.parse_args()
     unknown = set(chosen.parts) - set(PARTS)
     if unknown:
