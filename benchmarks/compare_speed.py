@@ -7,9 +7,9 @@ import statistics
 from measuring import (
     Row,
     build_small_base,
+    build_splits,
     median_ratio,
     new_cache,
-    splits_from_arrays,
     time_in_turns,
 )
 
@@ -35,7 +35,7 @@ def measure(chosen: argparse.Namespace) -> list[Row]:
 
 def _measure_size(train_photos: int, valid_photos: int, batch_size: int, epochs: int) -> Row:
     base = build_small_base()
-    splits = splits_from_arrays(train_photos, valid_photos, batch_size=batch_size)
+    splits = build_splits(train_photos, valid_photos, batch_size=batch_size)
     options = {"epochs": epochs, "precision": "float32", "progress": False}
 
     def run_once():

@@ -12,7 +12,7 @@ import argparse
 import statistics
 import time
 
-from measuring import Row, build_small_base, median_ratio, new_cache, splits_from_arrays
+from measuring import Row, build_small_base, build_splits, median_ratio, new_cache
 
 from course_utils.core import backend
 
@@ -35,7 +35,7 @@ OPTIONS = {"views": FULL.views, "precision": "float32", "progress": False}
 def measure(chosen: argparse.Namespace) -> list[Row]:
     """Returns rows for each way, at a small size and projected to all photos."""
     base = load_vgg16_base()
-    splits = splits_from_arrays(TRAIN, VALID, batch_size=BATCH_SIZE)
+    splits = build_splits(TRAIN, VALID, batch_size=BATCH_SIZE)
     plain, measured = _build(base), _build(base)
 
     def fit(epochs):
@@ -106,7 +106,7 @@ def _count_passes(train_photos: int, valid_photos: int) -> dict[str, int]:
 
 def _project(speeds, names, machine: float) -> list[Row]:
     base = build_small_base()
-    splits = splits_from_arrays(ALL_TRAIN, ALL_VALID, batch_size=FULL.batch_size)
+    splits = build_splits(ALL_TRAIN, ALL_VALID, batch_size=FULL.batch_size)
     with new_cache():
         _train_stored(base, splits)
         head = statistics.median(_time(_train_stored, base, splits) for _ in range(ROUNDS))

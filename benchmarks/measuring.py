@@ -82,7 +82,7 @@ def build_photos(count: int, *, seed: int, **options):
     return Photos(pixels, labels, keys, [""] * count, **options)
 
 
-def splits_from_arrays(train: int, valid: int, *, batch_size: int):
+def build_splits(train: int, valid: int, *, batch_size: int):
     """Returns splits of random pixels.
 
     Args:

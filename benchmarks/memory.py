@@ -20,9 +20,9 @@ from measuring import (
     Row,
     build_photos,
     build_small_base,
+    build_splits,
     new_cache,
     run_python,
-    splits_from_arrays,
     time_in_turns,
     watch_memory,
 )
@@ -119,7 +119,7 @@ def measure_photos(times: int) -> list[float]:
     load_vgg16_base().predict(np.zeros((64, 128, 128, 3), "float32"), verbose=0)
     base = build_small_base()
     with new_cache() as folder:
-        splits = splits_from_arrays(8, 100, batch_size=64)
+        splits = build_splits(8, 100, batch_size=64)
         splits = replace(splits, train=_map_photos(folder / "pixels.npy", times * PHOTOS))
         with watch_memory() as peak:
             (seconds,) = _time_features(base, [splits.train])
@@ -165,7 +165,7 @@ def measure_seeds(seeds: int) -> list[float]:
     from course_utils.evaluation.comparison import compare
 
     policies = {"none": Augmentation(), "flip": Augmentation(flip="horizontal")}
-    base, splits = build_small_base(), splits_from_arrays(300, 200, batch_size=16)
+    base, splits = build_small_base(), build_splits(300, 200, batch_size=16)
     options = {"precision": "float32", "progress": False}
     with new_cache(), watch_memory() as peak:
         compare(policies, splits, base, seeds=seeds, epochs=1, **options)  # computes the features

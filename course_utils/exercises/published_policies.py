@@ -22,7 +22,7 @@ def _load_table() -> pd.DataFrame:
     if not path.is_file():
         raise FileNotFoundError(
             f"Expected the published runs in {path}, found no such file. Get it with the course's "
-            "repository, or run benchmarks/exercise_policies.py."
+            "repository, or run studies/exercise_policies.py."
         )
     return pd.read_csv(path, comment="#")
 

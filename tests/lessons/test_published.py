@@ -44,7 +44,7 @@ def make_worth():
 
 
 def test_a_table_brings_the_lines_on_how_it_was_made(write_table):
-    made = ("Made by: python benchmarks/publish_results.py", "On 2026-11-24, two cores")
+    made = ("Made by: python studies/publish_results.py", "On 2026-11-24, two cores")
     summary = pd.DataFrame({"policy": ["none", "flip"], "val_loss": [0.4, 0.3]})
     write_table("summary", summary, made)
     table = load_results("summary")

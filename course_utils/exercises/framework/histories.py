@@ -15,7 +15,7 @@ def load_histories() -> dict[str, pd.DataFrame]:
     if not path.is_file():
         raise FileNotFoundError(
             f"Expected the published histories in {path}, found no such file. Get it with the "
-            "course's repository, or run benchmarks/exercise_histories.py."
+            "course's repository, or run studies/exercise_histories.py."
         )
     table = pd.read_csv(path, comment="#", index_col="epoch")
     # Whether a head is dead is for the student to find out.

@@ -1,6 +1,6 @@
 """Trains what exercises 01 and 02 read curves from: five runs on the same synthetic vehicles.
 
-Run it with `python benchmarks/exercise_histories.py` after `exercise_policies.py`, which leaves the
+Run it with `python studies/exercise_histories.py` after `exercise_policies.py`, which leaves the
 features in the cache (without it, 1,600 passes through the frozen base come first).
 """
 
@@ -58,7 +58,7 @@ def main() -> None:
     table = pd.concat(histories, ignore_index=True)
     columns = ["run", "epoch", *histories[0].columns.drop(["run", "epoch"])]
     notes = (
-        "python benchmarks/exercise_histories.py",
+        "python studies/exercise_histories.py",
         f"synthetic vehicles, car or truck, {TRAIN} train ({FEW} in few photos) and {VALID} valid",
         f"tensorflow {tensorflow.__version__}, keras {keras.__version__}",
         f"{device()}: {processor()}",

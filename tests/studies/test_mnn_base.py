@@ -17,7 +17,7 @@ pytest.importorskip("MNN", reason="needs mnn: pip install -r tests/requirements.
 
 @pytest.fixture(scope="module")
 def mnn_base():
-    path = Path(__file__).parents[2] / "benchmarks" / "mnn_base.py"
+    path = Path(__file__).parents[2] / "studies" / "mnn_base.py"
     specification = importlib.util.spec_from_file_location("mnn_base", path)
     module = importlib.util.module_from_spec(specification)
     sys.modules["mnn_base"] = module

@@ -1,6 +1,6 @@
 """Do contrasts interpolated between a few serve as well as stored views? Writes to data/results/.
 
-    COURSE_DATA_DIR=../shared/car-or-truck python benchmarks/publish_interpolation.py
+    COURSE_DATA_DIR=../shared/car-or-truck python studies/publish_interpolation.py
 
 Contrast is a smooth change with one number, so that features at any contrast may be interpolated
 between those at a few: a new view at every use, from flip × 3 (or 5) passes of each photo. That

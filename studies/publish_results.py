@@ -1,6 +1,6 @@
 """Compares policies on the real photos and writes what came out to data/results/.
 
-    COURSE_DATA_DIR=../shared/car-or-truck python benchmarks/publish_results.py policies …
+    COURSE_DATA_DIR=../shared/car-or-truck python studies/publish_results.py policies …
 
 All photos, the lesson's head, 20 starts, 30 epochs. Each policy's features are computed once (for
 every view of all train photos some minutes to an hour, by machine); a run that was broken off

@@ -1,6 +1,6 @@
 """What the synthetic vehicles show a frozen VGG16: the numbers behind lesson 03.
 
-Run it with `python benchmarks/vehicles_evidence.py`. It sends some thousand pictures through
+Run it with `python studies/vehicles_evidence.py`. It sends some thousand pictures through
 the base once (minutes on a CPU; the features are kept in the cache) and
 then trains twenty heads for each line that it prints.
 

@@ -1,6 +1,6 @@
 """Runs lessons 01 and 03 and writes what they measured to data/results/, for their figures.
 
-    COURSE_DATA_DIR=synthetic COURSE_PROFILE=quick python benchmarks/publish_lessons.py
+    COURSE_DATA_DIR=synthetic COURSE_PROFILE=quick python studies/publish_lessons.py
 
 The numbers are the lessons' own: each notebook runs as it stands, with one cell more at its end.
 """
@@ -41,8 +41,7 @@ DECIMALS = 5
 def main() -> None:
     """Runs the lessons and writes the tables."""
     about = [
-        "Made by: COURSE_DATA_DIR=synthetic COURSE_PROFILE=quick "
-        "python benchmarks/publish_lessons.py",
+        "Made by: COURSE_DATA_DIR=synthetic COURSE_PROFILE=quick python studies/publish_lessons.py",
         f"On {datetime.date.today().isoformat()}, {backend.processor()}, {backend.device()}, "
         + ", ".join(f"{name} {version(name)}" for name in PACKAGES),
     ]

@@ -1,6 +1,6 @@
 """Measures what exercise 03 bets on: four questions, six policies, twenty starts each.
 
-Run it with `python benchmarks/exercise_policies.py`. The synthetic vehicles go through the frozen
+Run it with `python studies/exercise_policies.py`. The synthetic vehicles go through the frozen
 base once for every view (8,800 passes, some six minutes on two cores; the features are kept in the
 cache). A seeded draw halves the valid pictures: bets are made on the half called `select` and
 scored on the half called `sealed`.
@@ -47,7 +47,7 @@ def main() -> None:
     )
     columns = ["question", "policy", "settings", "seed", "select", "sealed", "dead_head"]
     notes = (
-        "python benchmarks/exercise_policies.py "
+        "python studies/exercise_policies.py "
         f"--train {chosen.train} --valid {chosen.valid} --seeds {chosen.seeds} "
         f"--views {chosen.views}",
         f"synthetic vehicles; seed {seed}; accuracy on two halves of the valid pictures",
