@@ -9,13 +9,13 @@ import inspect
 import json
 import textwrap
 from dataclasses import dataclass, field, make_dataclass, replace
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from course_utils.augmentation.catalogue import CATALOGUE, Transformation, format_percent
 from course_utils.augmentation.layer_call import LayerCall, force_calls
+from course_utils.core.checks import check_choice, check_count, check_number
 
 LARGEST_SEED = 42_000_000
 
@@ -77,25 +77,11 @@ contrast multiplied by 0.5 to 1.5.'
         for name, entry in CATALOGUE.items():
             value = getattr(self, name)
             if entry.choices:
-                if value not in (None, *entry.choices):
-                    raise ValueError(
-                        f"Expected {name} to be one of "
-                        f"{', '.join(map(repr, (None, *entry.choices)))}, "
-                        f"received {value!r}. Choose one of these."
-                    )
+                check_choice(name, value, (None, *entry.choices))
                 continue
-            if isinstance(value, bool) or not isinstance(value, Real):
-                raise TypeError(
-                    f"Expected {name} to be one number from 0 to {entry.maximum:g}, received "
-                    f"{value!r}. It stands for the strength both ways; for no {name}, leave it out."
-                )
-            if not 0 <= value <= entry.maximum:  # also catches NaN
-                raise ValueError(
-                    f"Expected {name} from 0 to {entry.maximum:g}, received {value!r}. "
-                    f"{_unit_help(entry)}"
-                )
+            number = check_number(name, value, 0, entry.maximum, hint=_strength_hint(entry))
             # Floats only, so that 15 and 15.0 give the same text, code and cache key.
-            object.__setattr__(self, name, abs(float(value)))
+            object.__setattr__(self, name, abs(number))
 
     @property
     def active(self) -> dict[str, Any]:
@@ -129,7 +115,7 @@ contrast multiplied by 0.5 to 1.5.'
             >>> [layer.seed for layer in Augmentation(rotation=15).layers(seed=31415)]
             [3141502]
         """
-        return [call.build() for _, call in self.calls(_check_seed(seed))]
+        return [call.build() for _, call in self.calls(check_count("seed", seed, 0, LARGEST_SEED))]
 
     def code(self, seed: int | None = None) -> str:
         """Returns Keras source code that makes the same layers as `layers`.
@@ -153,7 +139,7 @@ contrast multiplied by 0.5 to 1.5.'
             ]
             <BLANKLINE>
         """
-        checked = None if seed is None else _check_seed(seed)
+        checked = None if seed is None else check_count("seed", seed, 0, LARGEST_SEED)
         body = "".join(f"    {call.code()},\n" for _, call in self.calls(checked))
         listed = f"[\n{body}]" if body else "[]"
         return f"import keras\n\naugmentation_layers = {listed}\n"
@@ -293,20 +279,8 @@ def _show_end(
     return np.asarray(views)[0], ", ".join(described) or otherwise
 
 
-def _unit_help(entry: Transformation) -> str:
-    if entry.unit == "percent":
-        largest = format_percent(entry.maximum)
-        return f"Choose a strength within; {entry.maximum:g} stands for {largest}."
-    return f"Choose a strength within, in {entry.unit}."
-
-
-def _check_seed(seed: int) -> int:
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
-        raise TypeError(
-            f"Expected the seed to be an integer, received {seed!r}. Pass one such as 31415."
-        )
-    if not 0 <= seed <= LARGEST_SEED:
-        raise ValueError(
-            f"Expected a seed from 0 to {LARGEST_SEED}, received {seed}. Choose one within."
-        )
-    return int(seed)
+def _strength_hint(entry: Transformation) -> str:
+    unit = f"{entry.maximum:g} stands for {format_percent(entry.maximum)}"
+    if entry.unit != "percent":
+        unit = f"It is in {entry.unit}"
+    return f"{unit}; for no {entry.name}, leave it out."

@@ -9,13 +9,14 @@ from numbers import Integral, Real
 from typing import Any
 
 
-def check_choice(name: str, value: Any, choices: Iterable[str | None]) -> Any:
+def check_choice(name: str, value: Any, choices: Iterable[str | None], hint: str = "") -> Any:
     """Returns the value if it is one of the choices.
 
     Args:
         name: What the argument is called.
         value: What was received for it.
         choices: Every string that is allowed, and `None` where that is.
+        hint: How to fix it; the end of the message.
 
     Raises:
         ValueError: If it is none of them.
@@ -33,7 +34,7 @@ def check_choice(name: str, value: Any, choices: Iterable[str | None]) -> Any:
     if not isinstance(value, str | None) or value not in choices:
         raise ValueError(
             f"Expected `{name}` out of {', '.join(map(repr, choices))}, received {value!r}. "
-            "Choose one of these."
+            f"{hint or 'Choose one of these.'}"
         )
     return value
 
@@ -78,7 +79,7 @@ def check_number(name: str, value: Any, least: float, most: float, hint: str = "
         value: What was received for it.
         least: The smallest that is allowed.
         most: The largest that is allowed.
-        hint: How to fix it; as it stands at the end of the message.
+        hint: How to fix it; the end of the message.
 
     Raises:
         TypeError: If it is not a number.

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from course_utils.core.checks import check_choice
+
 SYNTHETIC = "synthetic"
 EMPTY_PREPARED = (
     "holds no weights: is it mounted, and did python -m course_utils fetch --all fill it? What is "
@@ -77,12 +79,11 @@ def load_settings(profile: str) -> Settings:
     Raises:
         ValueError: If there is no such profile.
     """
-    if not isinstance(profile, str) or profile not in PROFILES:
-        raise ValueError(
-            f"Expected a profile out of {[*PROFILES, 'auto']}, received {profile!r}. Correct the "
-            "notebook's profile, or the environment variable COURSE_PROFILE where it is set."
-        )
-    return PROFILES[profile]
+    hint = (
+        "Correct the notebook's profile, or the environment variable COURSE_PROFILE if it is set; "
+        "start_lesson also takes 'auto'."
+    )
+    return PROFILES[check_choice("profile", profile, PROFILES, hint)]
 
 
 def profile_override() -> str | None:

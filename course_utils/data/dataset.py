@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from course_utils.core import backend
+from course_utils.core.checks import check_count
 from course_utils.core.files import readable_name
 from course_utils.core.settings import Settings
 from course_utils.data.folders import SPLITS, list_photos
@@ -95,11 +96,12 @@ class Photos(keras.utils.PyDataset):
         Args:
             count: How many, from 1 to this set's count.
             seed: Of the permutation; the set's own where it is `None`.
+
+        Raises:
+            TypeError: If `count` is not a whole number.
+            ValueError: If there are not that many photos.
         """
-        if not 1 <= count <= self.count:
-            raise ValueError(
-                f"Expected a number of photos from 1 to {self.count}, received {count!r}."
-            )
+        count = check_count("count", count, 1, self.count)
         chosen = choose_balanced(self.labels, count, seed=self.seed if seed is None else seed)
         return self._with(chosen)
 

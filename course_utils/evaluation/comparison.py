@@ -12,6 +12,7 @@ import pandas as pd
 
 from course_utils.augmentation.policy import Augmentation
 from course_utils.core import backend, settings
+from course_utils.core.checks import check_choice, check_count, check_fraction
 from course_utils.core.files import atomic_write
 from course_utils.core.progress import Progress
 from course_utils.data.dataset import Splits, choose_balanced
@@ -105,6 +106,7 @@ def compare(
         A `Comparison`; of the policies that are finished, where the kernel was interrupted.
 
     Raises:
+        TypeError: If `seeds` or `epochs` is not a whole number.
         ValueError: If the policies are no dictionary or the splits no `Splits`, if there are fewer
             than two policies or seeds, or no epoch, or a policy has
             the name of the baseline's second training, or no number of views.
@@ -123,11 +125,8 @@ def compare(
         )
     if len(policies) < 2:
         raise ValueError(f"Expected two policies or more, received {list(policies)}. Add another.")
-    for name, value, least in (("seeds", seeds, 2), ("epochs", epochs, 1)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ValueError(
-                f"Expected `{name}` to be a whole number from {least}, received {value!r}."
-            )
+    check_count("seeds", seeds, least=2)
+    check_count("epochs", epochs)
     baseline = next(iter(policies))
     if AGAIN.format(baseline) in policies:
         raise ValueError(
@@ -396,8 +395,9 @@ class Comparison:
         Raises:
             ValueError: If a word is unknown.
         """
-        _check_words(measure=(measure, MEASURES), photos=(photos, self._parts))
-        _check_words(epoch=(epoch, ("last", "chosen")))
+        check_choice("measure", measure, MEASURES)
+        check_choice("photos", photos, self._parts)
+        check_choice("epoch", epoch, ("last", "chosen"))
         part = self._parts[photos]
         rows = {}
         for policy in self.policies:
@@ -429,12 +429,8 @@ class Comparison:
         Raises:
             ValueError: If the measure is unknown or the margin out of its range.
         """
-        _check_words(measure=(measure, MEASURES))
-        margin = MARGINS[measure] if margin is None else margin
-        if isinstance(margin, str) or not 0 <= margin < 1:
-            raise ValueError(
-                f"Expected `margin` from 0 to less than 1, received {margin!r}. 0.01 is one point."
-            )
+        check_choice("measure", measure, MEASURES)
+        margin = MARGINS[measure] if margin is None else check_fraction("margin", margin)
         every = self.differences(measure, photos="sealed")
         living = self.differences(measure, photos="sealed", living=True)
         return "\n".join(
@@ -470,11 +466,7 @@ class Comparison:
         return said + "."
 
     def _find(self, policy: str) -> PolicyRuns:
-        if policy not in self._runs:
-            raise ValueError(
-                f"Expected a policy out of {', '.join(self._runs)}, received {policy!r}."
-            )
-        return self._runs[policy]
+        return self._runs[check_choice("policy", policy, self._runs)]
 
     def _choose_epochs(self, policy: str) -> np.ndarray:
         """Returns each seed's epoch, from 1, with the lowest loss on the select half."""
@@ -548,11 +540,3 @@ def _call(row, measure: str, margin: float) -> str:
 
 def _write(number: float) -> str:
     return f"{number:+.3f}"
-
-
-def _check_words(**given) -> None:
-    for name, (word, known) in given.items():
-        if word not in known:
-            raise ValueError(
-                f"Expected `{name}` out of {', '.join(map(repr, known))}, received {word!r}."
-            )

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from course_utils.core.checks import check_choice
 from course_utils.evaluation.statistics import RESAMPLES
 
 COLUMNS = ("policy", "train_photos", "seed", "sealed_loss", "dead_head")
@@ -140,8 +141,7 @@ def _check(table: pd.DataFrame, policy: str, baseline: str) -> None:
         )
     policies = list(dict.fromkeys(table["policy"]))
     for name in (policy, baseline):
-        if name not in policies:
-            raise ValueError(f"Expected a policy out of {', '.join(policies)}, received {name!r}.")
+        check_choice("policy", name, policies)
     both = [table[table["policy"] == name] for name in (policy, baseline)]
     seeds = [set(runs["seed"]) for runs in both]
     if seeds[0] != seeds[1] or len(seeds[0]) < 2:

@@ -1,13 +1,13 @@
 """What augmentation taught: how far a model withstands each transformation, by its strength."""
 
 from collections.abc import Iterable, Mapping
-from numbers import Real
 
 import pandas as pd
 
 from course_utils.augmentation.catalogue import CATALOGUE
 from course_utils.augmentation.layer_call import force_calls
 from course_utils.core import backend
+from course_utils.core.checks import check_number
 from course_utils.core.progress import Progress
 from course_utils.data.dataset import Photos
 from course_utils.evaluation.comparison import Comparison
@@ -159,22 +159,16 @@ def _check_strengths(strengths: Mapping[str, Iterable[float]]) -> dict[str, list
 
 
 def _check_strength(name: str, value: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"Expected strengths of {name} as numbers, received {value!r}.")
     if name in DONE_OR_NOT:
-        if value not in (0, 1):
-            raise ValueError(f"Expected {name} as 0, not done, or 1, done, received {value!r}.")
+        if check_number(name, value, 0, 1, hint="0 is not done, 1 is done.") not in (0, 1):
+            raise ValueError(f"Expected `{name}` as 0, not done, or 1, done, received {value!r}.")
         return float(value)
     entry = CATALOGUE[name]
     # A transformation whose lowest end is the photo itself works one way only.
     least = -entry.maximum if entry.build(entry.maximum).low else 0.0
-    if not least <= value <= entry.maximum:  # also catches NaN
-        raise ValueError(
-            f"Expected strengths of {name} from {least:g} to {entry.maximum:g}, received "
-            f"{value!r}. They are in the units of Augmentation."
-        )
+    hint = "Strengths are in the units of Augmentation."
     # What steps of 0.1 add up to: 0 is to be 0, and 0.3 the same as 0.1 + 0.2.
-    return round(float(value), 6) + 0.0
+    return round(check_number(name, value, least, entry.maximum, hint), 6) + 0.0
 
 
 def _check_photos(photos: Photos, base: keras.Model) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from course_utils.core import backend
+from course_utils.core.checks import check_count
 from course_utils.core.progress import Progress
 from course_utils.data.dataset import Splits
 from course_utils.features.batches import StoredViews
@@ -61,6 +62,7 @@ def evaluate_subgroups(
         `val_loss` and `val_binary_accuracy`; and `dead_head`, as in `train`.
 
     Raises:
+        TypeError: If `seeds` or `epochs` is not a whole number.
         ValueError: If `groups` is not as long as there are valid photos, or `seeds` or `epochs`
             is under 1.
     """
@@ -70,9 +72,8 @@ def evaluate_subgroups(
             f"Expected one group for each of the {splits.valid.count} valid photos, received "
             f"{names.shape}. Make it from the valid photos' own table."
         )
-    for name, value in (("seeds", seeds), ("epochs", epochs)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ValueError(f"Expected `{name}` to be a whole number from 1, received {value!r}.")
+    check_count("seeds", seeds)
+    check_count("epochs", epochs)
     models = [build_classifier(base, augmentation, seed=number) for number in range(seeds)]
     parts = split_model(models[0])
     train_views, clean, valid = open_features(

@@ -16,6 +16,7 @@ from matplotlib.testing.compare import compare_images
 from matplotlib.testing.exceptions import ImageComparisonFailure
 
 from course_utils.core import settings
+from course_utils.core.checks import check_choice
 from course_utils.core.files import atomic_write
 from course_utils.data import dataset
 from course_utils.data.synthetic.dataset import VERSION
@@ -44,8 +45,8 @@ def choose_entries(name: str | None = None) -> list[Entry]:
         ValueError: If there is no such figure.
         FileNotFoundError: If its results are missing.
     """
-    if name is not None and name not in FIGURES:
-        raise ValueError(f"Expected a figure out of {', '.join(FIGURES)}, received {name!r}.")
+    if name is not None:
+        check_choice("figure", name, FIGURES)
     chosen = list(FIGURES.values()) if name is None else [FIGURES[name]]
     missing = [entry for entry in chosen if not _has_source(entry)]
     if missing:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from course_utils.core import settings
+from course_utils.core.checks import check_fraction
 from course_utils.core.files import atomic_write
 
 
@@ -82,6 +83,7 @@ def bet(question: str, answer: str, *, choices: Sequence[str], sure: float = 0.5
             divided by a hundred.
 
     Raises:
+        TypeError: If `sure` is not a number.
         ValueError: If the answer is none of the choices, or `sure` is outside its range.
     """
     if not isinstance(answer, str) or not answer.strip():
@@ -93,10 +95,9 @@ def bet(question: str, answer: str, *, choices: Sequence[str], sure: float = 0.5
         raise ValueError(
             f"Expected a bet on one of {', '.join(map(repr, choices))}, received {answer!r}."
         )
-    if isinstance(sure, bool) or not isinstance(sure, int | float) or not 0 <= sure <= 1:
-        raise ValueError(f"Expected `sure` from 0 to 1, received {sure!r}. 0.7 stands for 70 %.")
+    sure = check_fraction("sure", sure)
     with atomic_write(_record("bets")) as beside:
-        kept = load_guesses("bets") | {question: [chosen, float(sure)]}
+        kept = load_guesses("bets") | {question: [chosen, sure]}
         beside.write_text(json.dumps(kept, indent=1, ensure_ascii=False), encoding="utf-8")
     print("Kept.")
 

@@ -15,6 +15,7 @@ import pandas as pd
 from PIL import Image
 
 from course_utils.core import backend
+from course_utils.core.checks import check_count
 from course_utils.data.dataset import splits_from_arrays
 from course_utils.features.store import prepare_features
 from course_utils.features.views import list_views
@@ -208,13 +209,12 @@ def time_in_turns(ways: Mapping[str, Callable[[], object]], *, rounds: int = 5) 
         Seconds, float64: one row a round (index `round`, 0 being the warm-up), one column a way.
 
     Raises:
+        TypeError: If `rounds` is not a whole number.
         ValueError: If there is no way, or no round.
     """
-    if not ways or not isinstance(rounds, int) or rounds < 1:
-        raise ValueError(
-            f"Expected one way or more and `rounds` from 1, received {len(ways)} ways and "
-            f"{rounds!r} rounds. Three rounds are few, nine are many."
-        )
+    check_count("rounds", rounds)
+    if not ways:
+        raise ValueError("Expected one way or more, received none. Name a function for each way.")
     seconds = pd.DataFrame(
         np.nan, index=pd.RangeIndex(rounds + 1, name="round"), columns=list(ways)
     )

@@ -82,7 +82,7 @@ def test_value_cannot_be_changed():
 @pytest.mark.parametrize("name", STRENGTHS)
 @pytest.mark.parametrize("wrong", [-0.01, float("nan"), float("inf")])
 def test_values_out_of_range_are_refused(name, wrong):
-    with pytest.raises(ValueError, match=f"Expected {name} from 0 to"):
+    with pytest.raises(ValueError, match=f"Expected `{name}` to be a number from 0 to"):
         Augmentation(**{name: wrong})
     with pytest.raises(ValueError, match="received"):
         Augmentation(**{name: CATALOGUE[name].maximum + 0.01})
@@ -90,7 +90,7 @@ def test_values_out_of_range_are_refused(name, wrong):
 
 @pytest.mark.parametrize("wrong", ["0.5", None, True, (0.1, 0.2)])
 def test_strengths_that_are_no_numbers_are_refused(wrong):
-    with pytest.raises(TypeError, match="Expected contrast to be one number"):
+    with pytest.raises(TypeError, match="`contrast` to be a number from 0 to 1.*leave it out"):
         Augmentation(contrast=wrong)
 
 
@@ -106,9 +106,9 @@ def test_wrong_choices_seeds_and_texts_are_refused():
         Augmentation(tilt=3)
     with pytest.raises(TypeError, match=r"by name, .*received 0\.5"):
         Augmentation(0.5)
-    with pytest.raises(ValueError, match="seed from 0 to"):
+    with pytest.raises(ValueError, match="`seed` to be a whole number from 0 to .*, received -1"):
         Augmentation(contrast=0.5).layers(-1)
-    with pytest.raises(TypeError, match="seed to be an integer"):
+    with pytest.raises(TypeError, match="`seed` to be a whole number from 0 to .*, received None"):
         Augmentation(contrast=0.5).layers(None)
 
 

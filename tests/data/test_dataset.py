@@ -272,6 +272,7 @@ def test_take_gives_nested_parts_that_keep_the_seed_and_the_shuffling(make_photo
 def test_take_refuses_what_is_not_there(make_photos, count):
     with pytest.raises(ValueError, match=f"from 1 to 40, received {count}"):
         make_photos(40).take(count)
+    assert make_photos(40).take(np.int64(40)).count == 40
 
 
 def test_splits_take_train_leaves_valid_alone(make_splits):

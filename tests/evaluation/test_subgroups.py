@@ -111,20 +111,20 @@ def test_the_base_stays_as_it_is(make_base, make_splits):
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "error", "said"),
     [
-        ({"seeds": 0}, "`seeds`"),
-        ({"seeds": 2.0}, "`seeds`"),
-        ({"seeds": True}, "`seeds`"),
-        ({"epochs": 0}, "`epochs`"),
-        ({"groups": ["one"] * 31}, "32 valid photos"),
-        ({"groups": "with"}, "32 valid photos"),
+        ({"seeds": 0}, ValueError, "`seeds`"),
+        ({"seeds": 2.0}, TypeError, "`seeds`"),
+        ({"seeds": True}, TypeError, "`seeds`"),
+        ({"epochs": 0}, ValueError, "`epochs`"),
+        ({"groups": ["one"] * 31}, ValueError, "32 valid photos"),
+        ({"groups": "with"}, ValueError, "32 valid photos"),
     ],
 )
-def test_nonsense_is_refused_by_name(make_base, make_splits, changes, said):
+def test_nonsense_is_refused_by_name(make_base, make_splits, changes, error, said):
     splits = make_splits()
     arguments = OPTIONS | {"groups": thirds(splits), "seeds": 1} | changes
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(error, match=said):
         evaluate_subgroups(make_base(), splits, **arguments)
 
 

@@ -85,5 +85,5 @@ def test_nothing_bet_is_nothing_scored_and_nonsense_is_refused(capsys):
     guesses.bet("flip", "Can’t tell ", choices=("better", "can't tell"))
     assert guesses.load_guesses("bets")["flip"][0] == "can't tell"
     for sure in (70, -0.1, "0.7", True):
-        with pytest.raises(ValueError, match="`sure` from 0 to 1"):
+        with pytest.raises((TypeError, ValueError), match="`sure` to be a number from 0 to 1"):
             guesses.bet("flip", "better", choices=("better", "worse"), sure=sure)

@@ -239,9 +239,16 @@ def test_the_median_counts_and_the_warm_up_does_not():
     assert alike["photos a second"].tolist() == [4, 1.6]
 
 
-@pytest.mark.parametrize("ways, rounds", [({}, 3), ({"one": print}, 0), ({"one": print}, 2.0)])
-def test_timing_nothing_is_refused(ways, rounds):
-    with pytest.raises(ValueError, match="Expected one way or more and `rounds` from 1"):
+@pytest.mark.parametrize(
+    "ways, rounds, error, message",
+    [
+        ({}, 3, ValueError, "one way or more"),
+        ({"one": print}, 0, ValueError, "`rounds` to be a whole number from 1"),
+        ({"one": print}, 2.0, TypeError, "`rounds` to be a whole number from 1"),
+    ],
+)
+def test_timing_nothing_is_refused(ways, rounds, error, message):
+    with pytest.raises(error, match=message):
         pipelines.time_in_turns(ways, rounds=rounds)
 
 
