@@ -76,6 +76,13 @@ def force_calls(calls: tuple[LayerCall, ...], images: Any) -> tuple[Any, list[tu
 
     Returns:
         The photos after all layers, and each layer that can say what it sampled, with that.
+
+    Example:
+        >>> import keras
+        >>> brighter = LayerCall("RandomBrightness", {"value_range": (0, 1)}).fix(factor=0.25)
+        >>> photos, _ = force_calls((brighter,), keras.ops.full((1, 2, 2, 3), 0.5))
+        >>> float(keras.ops.max(photos))
+        0.75
     """
     applied = []
     for call in calls:

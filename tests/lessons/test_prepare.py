@@ -12,7 +12,7 @@ from course_utils.data import archives, pixels, sources
 from course_utils.data.dataset import load_car_or_truck
 from course_utils.features import forward
 from course_utils.lessons import check, doctor, prepare
-from course_utils.lessons.guesses import predict
+from course_utils.lessons.guesses import guess
 from course_utils.models import vgg16
 
 QUICK = settings.load_settings("quick")
@@ -35,7 +35,7 @@ def project(tmp_path, monkeypatch, failures):
     def run_lessons(paths, folder, *, at_once):
         assert at_once == 1
         load_car_or_truck(settings.load_settings("quick"))
-        predict("anything", "an answer of the student's")
+        guess("anything", "an answer of the student's")
         page = folder / "00-one.html"
         return [check.Outcome("00-one", 1.0, 10**9, [], failures, page)]
 
@@ -77,7 +77,7 @@ def test_a_folder_is_prepared_without_what_is_a_student_s_own(project, tmp_path,
     assert vgg16.STORED_NAME.as_posix() in files
     assert any(name.startswith("synthetic/v") for name in files)
     assert sum(name.startswith("pixels/") for name in files) == 4  # train and valid, two files each
-    assert "predictions.json" not in files
+    assert "guesses.json" not in files
     for path in (out, *out.rglob("*")):
         assert path.stat().st_mode & stat.S_IROTH
     said = capsys.readouterr().out

@@ -17,7 +17,7 @@ from course_utils.data.synthetic.parameters import (
     SPLITS,
     sample_parameters,
 )
-from course_utils.data.synthetic.render import render
+from course_utils.data.synthetic.render import render_vehicle
 
 # Raise it with every change that moves a pixel: caches are named after it.
 VERSION = 1
@@ -82,7 +82,7 @@ def make_synthetic_vehicles(
     check_choice("label", label, tuple(LABELS))
     images = np.empty((len(rows), height, width, 3), dtype=np.float32)
     for image, row in zip(images, rows, strict=True):
-        image[:] = render(row, (height, width))
+        image[:] = render_vehicle(row, (height, width))
     images /= 255
     parameters = pd.DataFrame(rows)
     labels = (parameters[label] == LABELS[label][1]).to_numpy(np.float32)[:, None]
@@ -149,5 +149,5 @@ def _write_split(folder: Path, rows: list[dict[str, Any]], image_size: tuple[int
         (folder / class_name).mkdir(parents=True)
     files = [f"{row['type']}/{index:05d}.png" for index, row in enumerate(rows)]
     for file, row in zip(files, rows, strict=True):
-        Image.fromarray(render(row, image_size)).save(folder / file)
+        Image.fromarray(render_vehicle(row, image_size)).save(folder / file)
     pd.DataFrame(rows).assign(file=files).to_csv(folder / "parameters.csv", index=False)

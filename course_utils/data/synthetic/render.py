@@ -82,11 +82,11 @@ def render_vehicle(
         else:
             check_number(name, row[name], nuisance.low, nuisance.high)
     check_setting("body", row["body"], row["type"])
-    return render(row, image_size)
+    return _render(row, image_size)
 
 
-def render(row: Mapping, image_size: tuple[int, int]) -> np.ndarray:
-    """Renders one image from checked parameters, as `render_vehicle` does."""
+def _render(row: Mapping, image_size: tuple[int, int]) -> np.ndarray:
+    """Renders one image from checked parameters."""
     # Everything is rendered facing left. A vehicle that faces right is the mirror image of one
     # facing left under a mirrored sun at a mirrored place: a flipped image is as good as any.
     side = 1 if row["heading"] == "left" else -1

@@ -126,12 +126,12 @@ def test_the_folder_layout_balance_and_parameters(tmp_path):
 
 def test_a_folder_is_written_once(tmp_path, monkeypatch):
     folder = write_vehicles(tmp_path / "set", train=2, valid=2, seed=6, image_size=TINY)
-    monkeypatch.setattr(dataset, "render", None)
+    monkeypatch.setattr(dataset, "render_vehicle", None)
     assert write_vehicles(folder, train=2, valid=2, seed=6, image_size=TINY) == folder
 
 
 def test_a_failure_leaves_nothing_behind(tmp_path, monkeypatch):
-    draw, drawn = dataset.render, []
+    draw, drawn = dataset.render_vehicle, []
 
     def fail_at_the_third(*arguments):
         drawn.append(arguments)
@@ -139,21 +139,21 @@ def test_a_failure_leaves_nothing_behind(tmp_path, monkeypatch):
             raise OSError("disk full")
         return draw(*arguments)
 
-    monkeypatch.setattr(dataset, "render", fail_at_the_third)
+    monkeypatch.setattr(dataset, "render_vehicle", fail_at_the_third)
     with pytest.raises(OSError, match="disk full"):
         write_vehicles(tmp_path / "set", train=4, valid=2, seed=6, image_size=TINY)
     assert not list(tmp_path.iterdir())
 
 
 def test_of_two_processes_the_first_to_finish_wins(tmp_path, monkeypatch):
-    draw = dataset.render
+    draw = dataset.render_vehicle
 
     def meanwhile(*arguments):
         (tmp_path / "set").mkdir(exist_ok=True)
         (tmp_path / "set" / "theirs").touch()
         return draw(*arguments)
 
-    monkeypatch.setattr(dataset, "render", meanwhile)
+    monkeypatch.setattr(dataset, "render_vehicle", meanwhile)
     folder = write_vehicles(tmp_path / "set", train=2, valid=2, seed=6, image_size=TINY)
     assert [path.name for path in folder.iterdir()] == ["theirs"]
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
