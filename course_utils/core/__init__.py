@@ -1,1 +1,1 @@
-"""What everything else stands on: settings, files, the cache, a quiet TensorFlow."""
+"""What all other packages use: settings, files, the cache, TensorFlow without its notes."""

@@ -1,4 +1,4 @@
-"""The machine a run meets: seeds, the device, GPU memory, and a quiet TensorFlow."""
+"""The machine that runs a lesson: device, GPU memory, seeds, and TensorFlow without its notes."""
 
 import os
 import platform
@@ -12,7 +12,7 @@ from course_utils.core.settings import Settings
 
 @contextmanager
 def _silenced_standard_error() -> Iterator[None]:
-    """Drops what native code writes to standard error; Python's exceptions still pass."""
+    """Drops what native code writes to standard error; Python's exceptions are still raised."""
     kept = os.dup(2)
     with open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), 2)
@@ -25,49 +25,53 @@ def _silenced_standard_error() -> Iterator[None]:
 
 @cache
 def import_tensorflow():
-    """Imports TensorFlow without its start-up messages and returns the module.
+    """Imports TensorFlow without its start-up messages.
 
     TensorFlow writes notes about CPU instructions and missing GPU drivers to standard error
-    before its log level counts. `device` and the `doctor` say in words what matters of them.
-    A GPU's memory is set to grow with need, so that two notebooks can share it.
+    before it reads its log level. `device` and the command `doctor` report what matters in them.
+    GPU memory grows as it is needed, so that two notebooks can share one GPU.
+
+    Returns:
+        The module `tensorflow`.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _silenced_standard_error():
         import keras  # noqa: F401
         import tensorflow
 
-        # Its advice on tracing functions anew is for whoever wrote the loop, not for who reads it.
+        # Its advice about retracing is for the author of a training loop, not for students.
         tensorflow.get_logger().setLevel("ERROR")
         for gpu in tensorflow.config.list_physical_devices("GPU"):
-            # Refused where the program has used the GPU already: then it stays as it is.
+            # TensorFlow refuses once the GPU has been used; then memory growth stays as it is.
             with suppress(RuntimeError):
                 tensorflow.config.experimental.set_memory_growth(gpu, True)
     return tensorflow
 
 
 def device() -> str:
-    """Returns `"GPU"` where TensorFlow sees one, else `"CPU"`."""
+    """Returns `"GPU"` if TensorFlow sees one, otherwise `"CPU"`."""
     return "GPU" if import_tensorflow().config.list_physical_devices("GPU") else "CPU"
 
 
 def processor() -> str:
-    """Returns the processor's name and how many cores this process may use."""
+    """Returns the processor's name and the number of cores that this process may use."""
     name = platform.processor() or platform.machine()
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as lines:
             name = next(line.split(":")[1].strip() for line in lines if "model name" in line)
     except (OSError, StopIteration):
-        pass  # Not Linux, or a processor that names no model: the platform's word stands.
+        pass  # Not Linux, or a processor without a model name: keep the platform's name.
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return f"{name}, {cores} cores"
 
 
 def set_seed(seed: int = 31415) -> None:
-    """Makes runs on one machine repeatable: Python's, NumPy's and Keras's seeds, and the order
-    of arithmetic.
+    """Makes runs on one machine repeatable.
+
+    It seeds Python, NumPy and TensorFlow, and switches TensorFlow to deterministic operations.
 
     Args:
-        seed: Any non-negative integer; 31415 is the one of Kaggle's lesson.
+        seed: A whole number from 0 to 2**32 - 1; 31415 is the seed of Kaggle's lesson.
     """
     tensorflow = import_tensorflow()
     import keras
@@ -78,10 +82,13 @@ def set_seed(seed: int = 31415) -> None:
 
 
 def choose_profile(profile: str = "auto") -> str:
-    """Returns the profile that counts: `COURSE_PROFILE`'s, or else the one given.
+    """Returns the profile to use: `COURSE_PROFILE` if it is set, otherwise `profile`.
 
     Args:
-        profile: `"auto"` is full where there is a GPU and quick where there is none.
+        profile: `"quick"`, `"full"`, or `"auto"`: full on a GPU, quick on a CPU.
+
+    Returns:
+        The profile's name, not checked; `load_settings` checks it.
     """
     wanted = settings.profile_override() or profile
     if wanted == "auto":
@@ -90,19 +97,21 @@ def choose_profile(profile: str = "auto") -> str:
 
 
 def start_lesson(profile: str = "auto") -> Settings:
-    """Readies the kernel for a lesson, says what it found, and returns the lesson's numbers.
+    """Sets the seed, prints the device and the profile, and returns the lesson's settings.
+
+    Every lesson calls it in its first cell.
 
     Args:
-        profile: `"quick"` (minutes on a CPU), `"full"` (the lesson's own numbers), or `"auto"`:
-            full where there is a GPU, quick where there is none. The environment variable
-            `COURSE_PROFILE` overrides it.
+        profile: `"quick"` (minutes on a CPU), `"full"` (all photos, as in Kaggle's lesson), or
+            `"auto"`: full on a GPU, quick on a CPU. The environment variable `COURSE_PROFILE`
+            overrides it.
 
     Returns:
-        The settings of the profile, with the seed set.
+        The settings of the profile.
 
     Raises:
         ValueError: If there is no such profile.
-        FileNotFoundError: If `COURSE_PREPARED_DIR` names no folder.
+        FileNotFoundError: If `COURSE_PREPARED_DIR` is set, but there is no such folder.
     """
     prepared = settings.prepared_dir()
     if prepared and not (prepared / "weights").is_dir():
@@ -111,6 +120,6 @@ def start_lesson(profile: str = "auto") -> Settings:
     chosen = settings.load_settings(choose_profile(profile))
     set_seed(chosen.seed)
     count = "all" if chosen.train_photos is None else chosen.train_photos
-    print(f"Device: {found}. Profile: {chosen.profile} ({count} train photos, ", end="")
+    print(f"Device: {found}. Profile: {chosen.profile} ({count} training photos, ", end="")
     print(f"{chosen.views} stored views of each, {chosen.epochs} epochs). Seed: {chosen.seed}.")
     return chosen

@@ -1,4 +1,4 @@
-"""Writes files and folders so that no half-written one is ever taken for a whole one."""
+"""Writes files and folders in one step, so that nobody ever reads a half-written one."""
 
 import errno
 import os
@@ -19,19 +19,25 @@ _ADVICE |= dict.fromkeys((errno.EACCES, errno.EPERM), _ADVICE[errno.EROFS])
 
 
 def readable_name(path: str | Path) -> str:
-    """Returns a path as text that can be printed, even where its bytes are no UTF-8.
+    r"""Returns a path as text that can be printed, even if its bytes are not UTF-8.
 
     Args:
         path: Any path.
+
+    Returns:
+        The path, with a backslash escape for each byte that is not UTF-8.
     """
     return str(path).encode("utf-8", "backslashreplace").decode()
 
 
 def folder_size(folder: Path) -> int:
-    """Returns the bytes of all files below a folder; 0 if there is none.
+    """Returns the size of all files in a folder and its subfolders.
 
     Args:
-        folder: The folder; files that vanish meanwhile do not count.
+        folder: The folder. It may be missing, and files may be deleted meanwhile.
+
+    Returns:
+        Bytes; 0 for a missing folder.
     """
     size = 0
     for path in folder.rglob("*"):
@@ -42,20 +48,20 @@ def folder_size(folder: Path) -> int:
 
 @contextmanager
 def explain_failure(path: Path) -> Iterator[None]:
-    """Lets a full disk and a place that cannot be written say what to do.
+    """Adds advice to the errors of a full disk and of a folder that cannot be written.
 
     Args:
-        path: What is written inside the `with`.
+        path: What is written inside the `with` block.
 
     Raises:
-        OSError: Of the same number, with advice.
+        OSError: With the same error number, and with advice.
     """
     try:
         yield
     except OSError as error:
         number = error.errno
         if number is None and "requested and" in str(error):
-            number = errno.ENOSPC  # NumPy's own words, without a number, for a full disk.
+            number = errno.ENOSPC  # How NumPy reports a full disk, without an error number.
         if number not in _ADVICE:
             raise
         advice = f"{_ADVICE[number]} ({error.strerror or error})"
@@ -64,20 +70,20 @@ def explain_failure(path: Path) -> Iterator[None]:
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Gives a path beside `path` to write to, and renames it to `path` when that went well.
+    """Gives a temporary path beside `path` to write to, and renames it to `path` at the end.
 
-    Rename replaces a file in one step on one file system, so that another process sees the
-    old file, the new one, or none. What fails leaves nothing behind.
+    Renaming replaces a file in one step, so that another process sees the old file, the new
+    one, or none. If writing fails, the temporary file is removed.
 
     Args:
-        path: The file to be written; its folder is made if need be.
+        path: The file to write; its folder is created if it is missing.
 
     Raises:
-        OSError: If it cannot be written; a full disk says what to do.
+        OSError: If the file cannot be written; for a full disk, the message says what to do.
     """
     with explain_failure(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        # The ending stays the last part of the name: savers such as Keras's choose by it.
+        # The suffix stays at the end of the name, since Keras chooses the file format by it.
         beside = path.with_name(f".{path.stem}.{uuid.uuid4().hex}{path.suffix}")
         try:
             yield beside
@@ -90,22 +96,22 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(folder: Path) -> Iterator[Path]:
-    """Gives an empty folder beside `folder` to fill, and renames it when that went well.
+    """Gives an empty temporary folder to fill, and renames it to `folder` at the end.
 
-    Where another process was faster, its folder stays.
+    If another process has written `folder` meanwhile, that one stays.
 
     Args:
-        folder: The folder to be written; those above it are made if need be.
+        folder: The folder to write; its parent folders are created if they are missing.
 
     Raises:
-        OSError: If it cannot be written; a full disk says what to do.
+        OSError: If the folder cannot be written; for a full disk, the message says what to do.
     """
     with explain_failure(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
         try:
             yield beside
-            beside.chmod(0o755)  # mkdtemp lets nobody else read; a cache may be shared.
+            beside.chmod(0o755)  # mkdtemp's folder is private, but a cache may be shared.
             try:
                 os.rename(beside, folder)
             except OSError:

@@ -1,8 +1,8 @@
 """Fingerprints of values and of code: equal where two would compute the same, different otherwise.
 
-What a function computes depends on more than its name: on its code, on what it closes over, on the
-global names that it reads and on the helpers that it calls. All of these count here. What cannot be
-followed, such as an open file, is refused by name instead of being left out.
+What a function computes depends on its code, on the variables it closes over, on the global names
+it reads and on the helpers it calls. All of these are part of its fingerprint. What cannot be
+read, such as an open file, raises an error that names it.
 """
 
 import builtins
@@ -24,21 +24,24 @@ LIBRARY_DIRS = tuple(
     Path(sysconfig.get_path(name)).resolve()
     for name in ("stdlib", "platstdlib", "purelib", "platlib")
 )
-# Names whose results change from call to call without any random state.
+# Modules whose results change from call to call although they have no random state.
 CLOCKS = ("time", "datetime", "uuid", "secrets")
-# How a library's objects are taken apart: their class, and from one of them to what counts of it.
+# For a library's classes: the class, and a function from an object to what its fingerprint covers.
 _DESCRIBERS: list[tuple[type, Callable]] = []
 
 
 class NotFollowedError(ValueError):
-    """Something was met whose content cannot be read."""
+    """The content of a value, or of a part of it, cannot be read."""
 
 
 def fingerprint(value) -> str:
-    """Returns 32 hex digits that are the same for values and code that are the same.
+    """Returns a fingerprint of a value: equal for equal values and code, different for others.
 
     Args:
-        value: Numbers, text, arrays, tensors, containers, functions, classes, objects.
+        value: Numbers, text, arrays, tensors, containers, functions, classes or objects.
+
+    Returns:
+        32 hexadecimal digits.
 
     Raises:
         NotFollowedError: If a part of it cannot be read; the message names the part.
@@ -56,12 +59,16 @@ def fingerprint(value) -> str:
 
 
 def random_sources(value) -> dict[str, str]:
-    """Returns what is called that gives another answer at each call: name in the code → module.
+    """Returns the functions that code calls and that return something else at each call.
 
-    Own functions and classes are followed; libraries are judged by their names.
+    The student's own functions and classes are followed. Functions of libraries are recognized
+    by their names and modules.
 
     Args:
         value: A function, a class, or an object that holds some.
+
+    Returns:
+        From a function's name in the code to the module that it comes from.
 
     Example:
         >>> import random
@@ -74,24 +81,24 @@ def random_sources(value) -> dict[str, str]:
 
 
 def register(kind: type, describe: Callable) -> None:
-    """Says how the objects of a library's class are taken apart.
+    """Registers what the fingerprints of a library's objects cover.
 
     Args:
-        kind: The class; its subclasses count.
-        describe: From an object to a value that holds all that counts of it.
+        kind: The class; subclasses are included, unless they are registered themselves.
+        describe: A function from an object to a value whose fingerprint stands for the object.
     """
     _DESCRIBERS.append((kind, describe))
 
 
 def is_own(thing) -> bool:
-    """Whether a function, class or module is a student's own: neither built in nor of a library.
+    """Whether a function, class or module is the student's own: not built in, not a library's.
 
     Args:
-        thing: What has a `__module__`, or a module.
+        thing: A module, or an object with a `__module__`.
     """
     name = thing.__name__ if isinstance(thing, types.ModuleType) else thing.__module__
     if isinstance(thing, types.FunctionType) and name in (None, "builtins"):
-        return True  # Made by `exec`: Python's own built-in functions are of another type.
+        return True  # Made by `exec`: Python's built-in functions have another type.
     if name in (None, "builtins") or name.split(".")[0] in sys.stdlib_module_names:
         return False
     if name == "__main__":
@@ -99,20 +106,20 @@ def is_own(thing) -> bool:
     module = sys.modules.get(name)
     file = getattr(module, "__file__", None)
     if file is None:
-        # Typed into a session, or made by hand: a library's module always has a file or a package.
+        # Typed into a session, or made by hand: a library's module has a file or is a package.
         return module is None or not hasattr(module, "__path__")
     return not any(Path(file).resolve().is_relative_to(folder) for folder in LIBRARY_DIRS)
 
 
 class _Walk:
-    """Follows a value to everything that it depends on, and digests it on the way."""
+    """Follows a value to everything that it depends on, and adds it to a digest."""
 
     def __init__(self, *, strict: bool = True):
         self.digest = hashlib.blake2b(digest_size=16)
         self.random: dict[str, str] = {}
         self._strict = strict
-        # Each object's number in the walk: what refers back to itself ends here. The objects are
-        # kept, so that no other one takes their place in memory meanwhile.
+        # Each object's number in the walk, so that references in a circle end. The objects are
+        # kept, so that no other object gets the same address meanwhile.
         self._seen: dict[int, tuple[int, object]] = {}
 
     def write(self, *words) -> None:
@@ -133,8 +140,8 @@ class _Walk:
         self.write(type(value).__name__)
         if isinstance(value, tuple | list):
             self.write(len(value))
-            for number, each in enumerate(value):
-                self.add(each, f"{where}[{number}]")
+            for each in value:
+                self.add(each, where)
         elif isinstance(value, dict | types.MappingProxyType):
             self._add_items(value.items(), where)
         elif isinstance(value, set | frozenset):
@@ -164,7 +171,8 @@ class _Walk:
     def _add_items(self, items, where: str) -> None:
         for key, each in sorted(items, key=lambda item: repr(item[0])):
             self.add(key, f"{where}'s keys")
-            self.add(each, f"{where}[{key!r}]")
+            named = f"{where}.{key}" if str(key).isidentifier() else f"{where}[{key!r}]"
+            self.add(each, named)
 
     def _add_array(self, array: np.ndarray) -> None:
         self.write(array.dtype.str, array.shape)
@@ -207,7 +215,7 @@ class _Walk:
         self.write(cls.__module__, cls.__qualname__)
         for each in cls.__mro__:
             if not is_own(each):
-                # What is below belongs to a library, whose version stands for its code.
+                # A library's class: the version stands for its code.
                 self.write(each.__module__, each.__qualname__, _version(each.__module__))
                 continue
             # Python's own entries (`__doc__`, `__weakref__` …) compute nothing.
@@ -219,14 +227,14 @@ class _Walk:
             self._add_items(kept.items(), each.__qualname__)
 
     def _add_object(self, value, where: str) -> None:
-        """Digests an object by what it holds: a tensor's numbers, a configuration, attributes."""
+        """Adds an object by its content: a tensor's values, a configuration, or attributes."""
         if isinstance(value, np.random.Generator | np.random.RandomState | random.Random):
             self.random[where] = type(value).__module__
             self.write("random", where)
             return
-        for described, describe in reversed(_DESCRIBERS):  # The latest is the most special.
+        for described, describe in reversed(_DESCRIBERS):  # The most specific come last.
             if isinstance(value, described):
-                self.add(describe(value), where)
+                self.add(describe(value), str(getattr(value, "name", where)))
                 return
         kind = type(value)
         self.add(kind, kind.__qualname__)
@@ -255,7 +263,7 @@ def _is_empty(cell: types.CellType) -> bool:
 
 @functools.cache
 def _version(module: str | None) -> str:
-    """Returns the version of the distribution that a module is part of, as far as it has one."""
+    """Returns the version of the package that a module belongs to; "" if it has none."""
     top = (module or "").split(".")[0]
     if top in sys.stdlib_module_names or top in ("", "builtins"):
         return ""
@@ -267,9 +275,9 @@ def _version(module: str | None) -> str:
 
 
 def _list_references(function: types.FunctionType) -> Iterator[tuple[str, object]]:
-    """Gives what a function reads of its globals, closures and imports: dotted names and values.
+    """Gives the globals, closures and imports that a function reads: dotted names and values.
 
-    A chain such as `tf.image.random_brightness` is followed through modules and no further.
+    A chain such as `tf.image.random_brightness` is followed as long as its parts are modules.
     """
     cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
     free = {name: cell.cell_contents for name, cell in cells if not _is_empty(cell)}
@@ -319,7 +327,10 @@ def _module_of(found) -> str:
 
 
 def _is_random_source(found, dotted: str) -> bool:
-    """Whether what a name stands for gives another answer at each call; own code is followed."""
+    """Whether a name stands for a function that returns something else at each call.
+
+    The student's own functions are not judged by their names: their code is followed.
+    """
     if isinstance(found, types.FunctionType) and is_own(found):
         return False
     if isinstance(found, types.ModuleType):
@@ -329,6 +340,6 @@ def _is_random_source(found, dotted: str) -> bool:
     if parts[0] in CLOCKS or (parts[0] == "os" and name == "urandom"):
         return callable(found)
     if name.startswith("stateless_") or name == "SeedGenerator":
-        return False  # They draw what they are told to, or keep a state of their own.
+        return False  # Their results follow from their arguments, or they keep their own state.
     randomly = any("random" in part for part in (*parts, *dotted.split("."))) and parts[0] != ""
     return callable(found) and randomly and not isinstance(found, type(ValueError))

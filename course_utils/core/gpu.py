@@ -1,4 +1,4 @@
-"""What this machine knows of graphics cards, and why TensorFlow may not see one."""
+"""The machine's GPUs, and why TensorFlow may not see one."""
 
 import platform
 import shutil
@@ -12,14 +12,14 @@ LIMIT = 5  # seconds for nvidia-smi, which hangs on a broken driver
 
 
 def list_gpus() -> list[str]:
-    """Returns the names of the GPUs that TensorFlow sees, as a strategy takes them."""
+    """Returns the names of the GPUs that TensorFlow sees, as `tf.distribute` takes them."""
     return [
         device.name for device in backend.import_tensorflow().config.list_logical_devices("GPU")
     ]
 
 
 def describe_gpus() -> str:
-    """Returns what the GPUs are, such as "2 × Tesla T4, compute capability 7.5"."""
+    """Returns a description of the GPUs, such as "2 × Tesla T4, compute capability 7.5"."""
     names = []
     for details in _list_details():
         capability = ".".join(map(str, details.get("compute_capability", ("unknown",))))
@@ -29,7 +29,7 @@ def describe_gpus() -> str:
 
 
 def has_fast_half() -> bool:
-    """Whether there is a GPU and every one computes faster in float16 (capability 7.0 or more)."""
+    """Whether there are GPUs and all of them are faster in float16 (capability 7.0 or more)."""
     found = [tuple(details.get("compute_capability", (0, 0))) for details in _list_details()]
     return bool(found) and min(found) >= HALF_CAPABILITY
 
@@ -42,7 +42,11 @@ def _list_details() -> list[dict]:
 
 
 def explain_unseen() -> str:
-    """Returns why TensorFlow sees no GPU although there is one, and what to do; else ""."""
+    """Returns why TensorFlow does not see an NVIDIA card that is there, and what to do.
+
+    Returns:
+        Sentences for the student; "" if TensorFlow sees a GPU or there is no card.
+    """
     card = _find_card()
     if not card or list_gpus():
         return ""
@@ -64,7 +68,7 @@ def explain_unseen() -> str:
 
 
 def _find_card() -> str:
-    """Returns what NVIDIA's driver says of its card, what its files say, or ""."""
+    """Returns what NVIDIA's driver, or else the system's files, say about a card; "" if nothing."""
     program = shutil.which("nvidia-smi")
     if program:
         query = [program, "--query-gpu=name,driver_version", "--format=csv,noheader"]
@@ -77,5 +81,5 @@ def _find_card() -> str:
         name, _, driver = answer.stdout.strip().splitlines()[0].partition(", ")
         return f"an {name} (driver {driver})"
     if Path("/proc/driver/nvidia").exists() or Path("/dev/nvidia0").exists():
-        return "an NVIDIA card, of whose driver only a part is installed (no nvidia-smi)"
+        return "an NVIDIA card whose driver is only partly installed (nvidia-smi is missing)"
     return ""

@@ -1,18 +1,22 @@
-"""One quiet line that says how far a long computation is, in a terminal and in a notebook."""
+"""A progress line for long computations, in a terminal and in a notebook."""
 
 import sys
 import time
 
 
 def in_notebook() -> bool:
-    """Whether this is a Jupyter kernel."""
+    """Whether the code runs in a Jupyter kernel."""
     from_ipython = sys.modules.get("IPython")
     shell = from_ipython.get_ipython() if from_ipython else None
     return shell is not None and hasattr(shell, "kernel")
 
 
 def describe_seconds(seconds: float) -> str:
-    """Returns a duration in words: "under 1 s", "42 s", "3 min 10 s", "2 h 5 min"."""
+    """Returns a duration in words: "under 1 s", "42 s", "3 min 10 s", "2 h 5 min".
+
+    Args:
+        seconds: The duration in seconds.
+    """
     if seconds < 1:
         return "under 1 s"
     whole = round(seconds)
@@ -23,16 +27,16 @@ def describe_seconds(seconds: float) -> str:
 
 
 class Progress:
-    """A line with the share done and the time left, rewritten in place, cleared at the end.
+    """A line with the percentage done and the time left, used in a `with` statement.
 
-    In a notebook the line is one output that is updated, so that a saved notebook keeps only
-    its last state; in a terminal the line is overwritten; where output is piped to a file,
-    nothing is written.
+    In a notebook the line is an output that is updated, and a saved notebook keeps its last
+    state. In a terminal the line is overwritten, and removed at the end. Nothing is written if
+    the output goes to a file.
 
     Args:
-        total: How many steps there are.
+        total: The number of steps.
         title: What is being done.
-        shown: Whether anything is written at all.
+        shown: Whether to show the line.
     """
 
     def __init__(self, total: int, title: str, *, shown: bool = True):
@@ -50,19 +54,23 @@ class Progress:
 
     def __exit__(self, error, *_):
         if self._handle:
-            # One stable sentence stays in the notebook, whatever the machine's speed.
+            # The sentence that stays in the notebook is the same on slow and fast machines.
             ending = "stopped" if error else "done"
             self._handle.update({"text/plain": f"{self.title}: {ending}"}, raw=True)
         else:
             self.clear()
 
     def clear(self) -> None:
-        """Takes the line off a terminal, until the next step, so that something can be printed."""
+        """Removes the line from a terminal until the next step, so that text can be printed."""
         if self._written and self._terminal:
             print("\r\x1b[2K", end="", flush=True)
 
     def advance(self, steps: int = 1) -> None:
-        """Counts steps as done and rewrites the line, four times a second at the most."""
+        """Counts steps as done and updates the line, at most four times a second.
+
+        Args:
+            steps: How many more steps are done.
+        """
         self.done += steps
         now = time.monotonic()
         if not self._shown or now - self._written < 0.25:

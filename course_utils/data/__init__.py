@@ -1,1 +1,1 @@
-"""Photos: where they come from, and how they are read, checked and batched."""
+"""Photos: where they come from, and how they are read, checked and put into batches."""

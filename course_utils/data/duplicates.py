@@ -58,5 +58,5 @@ def _shrink(images: np.ndarray) -> np.ndarray:
     box = {"size": (SIDE, SIDE), "resample": Image.Resampling.BOX}
     flat = np.stack([np.ravel(Image.fromarray(image).resize(**box)) for image in pixels])
     flat = flat - flat.mean(axis=1, keepdims=True)
-    # A photo of a single gray has no pattern to compare: it is like no other photo.
+    # A photo of a single color has no pattern to compare, so it has no near-duplicates.
     return (flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)).astype("float32")

@@ -1,4 +1,4 @@
-"""Reads one image file, whatever camera or program wrote it, as the lesson's pixels."""
+"""Reads one image file of any common format as the lesson's pixels."""
 
 import os
 from pathlib import Path
@@ -6,53 +6,57 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-try:  # Optional: what iPhones write.
+try:  # Optional: the format of iPhones.
     import pillow_heif
 
     pillow_heif.register_heif_opener()
 except ImportError:
     pillow_heif = None
 
-# Part of the name of stored pixels: raise it when `read_photo` gives other pixels.
+# Part of the name of stored pixels: raise it when `read_photo` returns other pixels.
 VERSION = 2
 HEIC = (".heic", ".heif")
 ENDINGS = (
     *(".jpeg", ".jpg", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".avif"),
     *HEIC,
 )
-MOST_PIXELS = 2**26  # 67 million: more than a phone's 50, and 200 MB while it is read
+MOST_PIXELS = 2**26  # 67 million: phones have up to 50 million; takes 200 MB while it is read
 
 
 def is_photo(name: str) -> bool:
-    """Whether a file's name is that of a photo: a known ending, and not hidden.
+    """Whether a file's name is a photo's: it has a known extension and is not hidden.
 
     Args:
         name: The file's name, without its folders.
+
+    Example:
+        >>> is_photo("car.JPG"), is_photo(".car.jpg"), is_photo("notes.txt")
+        (True, False, False)
     """
     return name.lower().endswith(ENDINGS) and not name.startswith(".")
 
 
 def read_photo(path: str | Path, image_size: tuple[int, int]) -> np.ndarray:
-    """Returns one photo, upright, RGB, letterboxed on black to the size asked for.
+    """Returns a photo upright, as RGB, and letterboxed on black to the given size.
 
-    Transparent pixels become black, as the letterbox is; 16-bit pixels are scaled to 8; of a
-    moving picture the first one is taken. A photo of the right size keeps its own pixels;
-    another is scaled with antialiasing.
+    Transparent pixels become black, like the letterbox. 16-bit pixels are scaled to 8 bits. Of
+    an animation, the first picture is used. A photo of the right size keeps its pixels; other
+    photos are scaled with antialiasing.
 
     Args:
-        path: An image file of any kind that Pillow reads.
+        path: An image file of any format that Pillow reads.
         image_size: (height, width) in pixels.
 
     Returns:
         uint8 in [0, 255], shape (height, width, 3).
 
     Raises:
-        ValueError: If the file is empty, no image, damaged, or larger than `MOST_PIXELS`; the
-            message is the reason.
-        OSError: If the file itself cannot be opened.
+        ValueError: If the file is empty, not an image, damaged, or has more than `MOST_PIXELS`
+            pixels; the message is the reason.
+        OSError: If the file cannot be opened.
     """
     height, width = image_size
-    # Opened here, so that a file that is gone or locked is told from one that is damaged.
+    # Opened here, so that a missing or locked file is not mistaken for a damaged one.
     with open(path, "rb") as stream:
         if not os.fstat(stream.fileno()).st_size:
             raise ValueError("the file is empty")
@@ -60,7 +64,7 @@ def read_photo(path: str | Path, image_size: tuple[int, int]) -> np.ndarray:
             with Image.open(stream) as opened:
                 return _letterbox(_normalise(opened, max(image_size)), (width, height))
         except Exception as error:
-            # Decoders raise whatever a damaged file leads them to: it is that file's reason.
+            # Decoders raise all kinds of errors on a damaged file.
             raise ValueError(_explain(error, path)) from error
 
 
@@ -68,7 +72,7 @@ def _explain(error: Exception, path: str | Path) -> str:
     if isinstance(error, Image.UnidentifiedImageError):
         if pillow_heif is None and str(path).lower().endswith(HEIC):
             return "HEIC: run python -m pip install pillow-heif, or save it as JPEG"
-        return "not an image that can be recognised: damaged, or something else"
+        return "not an image that can be read: it is damaged, or another kind of file"
     if isinstance(error, Image.DecompressionBombError):
         return f"more than {MOST_PIXELS:,} pixels"
     return str(error) or type(error).__name__
@@ -81,7 +85,7 @@ def _normalise(opened: Image.Image, side: int) -> Image.Image:
             f"{opened.width:,} × {opened.height:,} pixels, more than {MOST_PIXELS:,}: scale it down"
         )
     if opened.width != side or opened.height != side:
-        # A large JPEG is decoded at a fraction of its size, twice what is wanted at the least.
+        # A large JPEG is decoded at a fraction of its size, but at least twice the size wanted.
         opened.draft(None, (2 * side, 2 * side))
     image = ImageOps.exif_transpose(opened)
     if image.mode.startswith("I") or image.mode == "F":
@@ -93,19 +97,21 @@ def _normalise(opened: Image.Image, side: int) -> Image.Image:
 
 
 def _scale_wide(values: np.ndarray, mode: str) -> np.ndarray:
-    """Returns grey values of more than 8 bits as uint8.
+    """Returns gray values of more than 8 bits as uint8.
 
-    Whole numbers count to 65,535; decimal ones to 1, or to 255 where one is above 1.
+    White is 65,535 for integers. For floats it is 1, or 255 if a value is above 1.
     """
     low, high = float(values.min()), float(values.max())
     largest = 65535 if mode != "F" else 1 if high <= 1 else 255
     if not 0 <= low <= high <= largest:
-        raise ValueError(f"grey values from {low:g} to {high:g}: save it with 8 bits a channel")
+        raise ValueError(
+            f"gray values from {low:g} to {high:g}: save it with 8 bits for each channel"
+        )
     return np.round(values.astype("float64") * (255 / largest)).astype(np.uint8)
 
 
 def _letterbox(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
-    """Returns an RGB image scaled to fit into (width, height), the rest black."""
+    """Returns an RGB image scaled to fit into (width, height), on black."""
     if image.size != size:
         scale = min(size[0] / image.width, size[1] / image.height)
         fitting = [max(1, round(scale * length)) for length in image.size]

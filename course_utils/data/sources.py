@@ -1,4 +1,4 @@
-"""Finds the folder of photos a run uses, and says in a sentence which one and why."""
+"""Finds the folder of photos to use, and says which one it is and why."""
 
 from pathlib import Path
 
@@ -7,9 +7,9 @@ from course_utils.core.files import explain_failure, readable_name
 from course_utils.core.settings import SYNTHETIC, Settings
 from course_utils.data import archives, kaggle
 
-# Below the folder prepared for a class: the instructor's own photos.
+# In the folder prepared for a class: the instructor's own photos.
 CLASS_PHOTOS = Path("photos", "class")
-# Where Kaggle's own notebooks find a data set that was added to them.
+# Where notebooks on Kaggle find a dataset that was added to them.
 MOUNTS = (
     Path("/kaggle/input/car-or-truck"),
     Path("/kaggle/input/datasets/ryanholbrook/car-or-truck"),
@@ -19,20 +19,23 @@ MOUNTS = (
 def find_photos(
     chosen: Settings, folder: str | Path | None = None, *, download: bool | None = None
 ) -> tuple[Path, str]:
-    """Returns the folder of the photos and a sentence that says why this one.
+    """Returns the folder of the photos, and a sentence that says where they come from.
 
-    In this order: the folder or zip archive given (argument, then `COURSE_DATA_DIR`), photos
-    that were prepared for a class, data/car-or-truck, Kaggle's mount, a zip archive in data/,
-    Kaggle's download, synthetic vehicles.
+    It takes the first of these that it finds: the folder or zip archive that is given (the
+    argument, then `COURSE_DATA_DIR`), photos prepared for a class, data/car-or-truck, Kaggle's
+    mounted dataset, a zip archive in data/, Kaggle's download, synthetic vehicles.
 
     Args:
-        chosen: The numbers of the run; the synthetic dataset goes by them.
+        chosen: The settings; the synthetic dataset uses their numbers, image size and seed.
         folder: A folder, a zip archive, or the word `"synthetic"`.
-        download: Whether to download from Kaggle where nothing is here. `None` does so in the
-            full profile, unless it failed in the last six hours; `True` tries whatever failed.
+        download: Whether to download from Kaggle if no photos are here. `None` tries in the full
+            profile, unless the download failed in the last six hours; `True` always tries.
+
+    Returns:
+        The folder, with train and valid or with one folder per class, and the sentence.
 
     Raises:
-        FileNotFoundError: If what is given is not there.
+        FileNotFoundError: If there is no such folder or archive.
         ValueError: If an archive is damaged.
         OSError: If the cache cannot be written.
     """
@@ -91,7 +94,7 @@ def _find_given(path: Path, giver: str) -> tuple[Path, str]:
         return _unpack(path), f"Photos from the archive {name}, named by {giver}."
     raise FileNotFoundError(
         f"Expected a folder of photos or a zip archive, received {readable_name(path)!r} from "
-        f"{giver}, which is not a folder. Correct it, or leave it out to use data/car-or-truck "
+        f"{giver}, which is neither. Correct it, or leave it out to use data/car-or-truck "
         "or synthetic vehicles."
     )
 

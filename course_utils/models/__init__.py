@@ -1,1 +1,1 @@
-"""The frozen base, its weights, and the lesson's classifier."""
+"""The frozen base, its weights, the lesson's classifier, and the parts of a student's model."""

@@ -9,8 +9,8 @@ from course_utils.core import backend
 backend.import_tensorflow()
 import keras  # noqa: E402 (TensorFlow is to be quiet first)
 
-# What VGG16 was trained on: BGR, 0 to 255, less these means (Keras's
-# `keras.applications.vgg16.preprocess_input` does the same to a NumPy array).
+# VGG16 was trained on BGR images from 0 to 255, from which these means were subtracted
+# (`keras.applications.vgg16.preprocess_input` does it to a NumPy array).
 IMAGENET_MEANS_BGR = (103.939, 116.779, 123.68)
 
 
@@ -21,15 +21,17 @@ def build_classifier(
     imagenet_preprocessing: bool = False,
     seed: int = 31415,
 ) -> keras.Sequential:
-    """Builds the lesson's model, compiled: augmentation, base, Dense(6), Dense(1).
+    """Builds and compiles the lesson's model: augmentation, base, Dense(6), Dense(1).
+
+    Lesson 02 builds it in plain Keras.
 
     Args:
-        base: A frozen model from images to features, as `load_vgg16_base` gives.
-        augmentation: Keras layers that transform float32 images in [0, 1]; active in `fit`,
-            without effect in `evaluate` and `predict`.
-        imagenet_preprocessing: Whether the base is fed what VGG16 was trained on (BGR, means
-            subtracted) instead of RGB in [0, 1], as the lesson feeds it.
-        seed: Of the head's initial weights: equal seeds, equal heads.
+        base: A frozen model from images to features, as `load_vgg16_base` returns it.
+        augmentation: Keras layers that transform float32 images in [0, 1]. They are active in
+            `fit` and have no effect in `evaluate` and `predict`.
+        imagenet_preprocessing: Whether the base receives images as VGG16 was trained on (BGR,
+            means subtracted). The lesson gives it RGB images in [0, 1].
+        seed: For the head's initial weights: the same seed gives the same weights.
 
     Returns:
         A `keras.Sequential` from float32 RGB images in [0, 1], shape
@@ -52,14 +54,14 @@ def build_classifier(
 
 
 def build_imagenet_preprocessing() -> keras.layers.Conv2D:
-    """Builds the layer that turns RGB in [0, 1] into what VGG16 was trained on.
+    """Builds the layer that turns RGB images in [0, 1] into images as VGG16 was trained on.
 
-    A convolution of one pixel can swap channels, scale and shift, so that a plain Keras layer
-    does it and the model can be saved and loaded without custom code.
+    A 1 × 1 convolution can swap channels, scale and shift. So a plain Keras layer does it, and
+    the model can be saved and loaded without custom code.
 
     Returns:
-        A frozen layer from float32 (batch, height, width, 3) RGB in [0, 1] to BGR, 0 to 255
-        less ImageNet's means.
+        A frozen layer from RGB in [0, 1] to BGR from 0 to 255 minus ImageNet's means, both
+        float32, shape (batch, height, width, 3).
 
     Source: `keras.applications.vgg16.preprocess_input`, mode "caffe".
     """
@@ -73,10 +75,10 @@ def build_imagenet_preprocessing() -> keras.layers.Conv2D:
 
 
 def is_dead(model: keras.Model, batches: Iterable) -> bool:
-    """Whether all units of the last hidden layer are zero on every input: a head that died.
+    """Whether a head is dead: all units of its last hidden layer are zero for every input.
 
-    A ReLU unit that is zero for all photos passes no gradient, so it never comes back; with
-    every unit dead the model answers the same whatever it sees.
+    A ReLU unit that is zero for all photos has no gradient, so it stays zero. If all units are
+    dead, the model gives every photo the same probability.
 
     Args:
         model: A classifier or a head whose second-last layer is the hidden one.
@@ -88,5 +90,5 @@ def is_dead(model: keras.Model, batches: Iterable) -> bool:
             values = layer(values, training=False)
         return not np.any(keras.ops.convert_to_numpy(values))
 
-    # A living head shows itself in the first batch, so this costs one batch as a rule.
+    # Usually a unit is active in the first batch, and no other batch is needed.
     return all(is_silent(inputs) for inputs, _ in batches)

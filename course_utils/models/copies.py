@@ -1,4 +1,4 @@
-"""Copies of a frozen base: in another precision, or with other layers in place of some."""
+"""Copies of a frozen base, in another precision or with some layers replaced."""
 
 from collections.abc import Callable
 
@@ -9,16 +9,20 @@ import keras  # noqa: E402 (TensorFlow is to be quiet first)
 
 
 def copy_base(base: keras.Model, copy: Callable[[keras.Layer], keras.Layer]) -> keras.Model:
-    """Returns a frozen copy of a base with its weights, made layer by layer.
+    """Returns a frozen copy of a base with the same weights, made layer by layer.
 
     Args:
         base: A built `keras.Sequential` or functional model.
-        copy: From a layer to what takes its place: with weights like the layer's, or without any.
+        copy: A function from a layer to the layer that replaces it, which has weights of the
+            same shapes or none.
+
+    Returns:
+        A model with the same connections.
     """
     copies = []
 
     def copy_one(operation):
-        if not isinstance(operation, keras.Layer):  # A sum or a slice, say, has no state.
+        if not isinstance(operation, keras.Layer):  # An addition or a slice has no state.
             return type(operation).from_config(operation.get_config())
         copies.append((operation, copy(operation)))
         return copies[-1][1]
@@ -26,9 +30,9 @@ def copy_base(base: keras.Model, copy: Callable[[keras.Layer], keras.Layer]) -> 
     copied = keras.models.clone_model(base, clone_function=copy_one)
     for layer, its_copy in copies:
         if not its_copy.weights:
-            continue  # It has none, or took what it needs when it was made.
+            continue  # It has no weights, or was given them when it was made.
         its_copy.set_weights(layer.get_weights())
-        # What a layer derives from its weights, `set_weights` does not derive again.
+        # `set_weights` does not update what this layer derives from its weights.
         if isinstance(its_copy, keras.layers.Normalization):
             its_copy.finalize_state()
     copied.trainable = False

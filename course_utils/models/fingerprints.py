@@ -1,4 +1,4 @@
-"""Fingerprints of layers and bases: configuration, weights, wiring, and the code of own layers."""
+"""Fingerprints of layers and bases: configuration, weights, connections, code of own layers."""
 
 import json
 import re
@@ -12,20 +12,23 @@ from course_utils.core.fingerprints import fingerprint, is_own, register
 backend.import_tensorflow()
 import keras  # noqa: E402 (TensorFlow is to be quiet first)
 
-# What changes nothing in what a layer computes. Its own seed is left out too: the random states of
-# stored views come from elsewhere.
+# Settings that do not change what a layer computes. The seed is among them, since stored views
+# set the random states themselves.
 LEFT_OUT = {"name", "trainable", "seed", "dtype", "build_config", "build_input_shape"}
 SEED_STATE = "seed_generator_state"  # how Keras names the variable of a `SeedGenerator`
 
 
 def fingerprint_layer(layer: keras.Layer) -> str:
-    """Returns text that differs where what layers of their kind compute differs.
+    """Returns a layer's fingerprint, which differs if the layer computes something else.
 
-    Configuration, weights and data type count, and for own layers and functions their code, with
-    the global names and helpers that it uses and what it closes over.
+    It covers configuration, weights and data type. For a student's own layers and functions it
+    also covers their code, with the global names and helpers it uses and what it closes over.
 
     Args:
         layer: A layer, a container of layers or a model.
+
+    Returns:
+        32 hexadecimal digits.
 
     Raises:
         NotFollowedError: If an own layer holds something whose content cannot be read.
@@ -34,24 +37,35 @@ def fingerprint_layer(layer: keras.Layer) -> str:
 
 
 def fingerprint_base(base: keras.Model) -> str:
-    """Returns text that differs where a base's layers, weights, wiring or image size differ."""
+    """Returns a base's fingerprint, which covers layers, weights, connections and image size.
+
+    Args:
+        base: The frozen base.
+
+    Returns:
+        20 hexadecimal digits, then the shape of one photo.
+    """
     return f"{fingerprint(base)[:20]} {base.input_shape[1:]}"
 
 
 def seed_states(layer: keras.Layer) -> list:
-    """Returns the variables that hold a layer's random state, those inside it included.
+    """Returns the variables that hold the random states of a layer and of the layers inside it.
 
     Args:
-        layer: Any Keras layer; an empty list says that it draws nothing with Keras's own state.
+        layer: Any Keras layer.
+
+    Returns:
+        Variables of a `keras.random.SeedGenerator`, uint32, shape (2,); empty if there are none.
     """
     return [variable for variable in layer.variables if variable.name == SEED_STATE]
 
 
 def is_random(layer: keras.Layer) -> bool:
-    """Whether a layer draws at random in training, with Keras's own random state.
+    """Whether a layer draws random values in training, with Keras's own random state.
 
     Args:
-        layer: Any Keras layer; what is fixed in inference by its call (`training=False`) is not.
+        layer: Any Keras layer. A layer that a functional model calls with `training=False` draws
+            none.
     """
     return bool(seed_states(layer)) and getattr(layer, "fixed_training", None) is not False
 
@@ -74,7 +88,7 @@ def _describe_layer(layer: keras.Layer) -> list:
 
 
 def _own_weights(layer: keras.Layer) -> list:
-    """Returns a layer's own variables, those of inner layers and random states left out."""
+    """Returns a layer's own variables, without those of inner layers and without random states."""
     inner = {id(each) for below in _inner_layers(layer) for each in below.variables}
     return [each for each in layer.variables if id(each) not in inner and each.name != SEED_STATE]
 
@@ -84,9 +98,9 @@ def _inner_layers(layer: keras.Layer) -> list[keras.Layer]:
 
 
 def _read_config(layer: keras.Layer) -> dict | None:
-    """Returns a layer's configuration; `None` where its attributes have to stand for it."""
+    """Returns a layer's configuration; `None` if its attributes are described instead."""
     if isinstance(layer, keras.Model):
-        return {}  # Its layers say it all.
+        return {}  # Its layers are described one by one.
     if is_own(type(layer)):
         return None
     try:
@@ -94,13 +108,13 @@ def _read_config(layer: keras.Layer) -> dict | None:
             config = layer.get_config()
     except Exception:  # A function typed into a session has no source, which Keras asks for.
         return None
-    # Functions are followed as attributes; a configuration says where they were written.
+    # Functions are described as attributes; the configuration has only their names.
     followed = {name for name, value in vars(layer).items() if _holds_own_code(value)}
     return {name: value for name, value in config.items() if name not in followed}
 
 
 def _strip(config):
-    """Returns a configuration, inner ones included, without what computes nothing."""
+    """Returns a configuration, also an inner one, without settings that compute nothing."""
     if isinstance(config, Mapping):
         return {key: _strip(value) for key, value in config.items() if key not in LEFT_OUT}
     if isinstance(config, list | tuple):
@@ -111,7 +125,7 @@ def _strip(config):
 
 
 def _holds_own_code(value) -> bool:
-    """Whether an attribute of Keras's layer is a student's: a function, or an object of one."""
+    """Whether an attribute of a Keras layer is the student's own function or object."""
     if isinstance(value, keras.Layer | type):
         return False
     if isinstance(value, list | tuple):
@@ -121,7 +135,7 @@ def _holds_own_code(value) -> bool:
 
 @cache
 def _keras_attributes() -> frozenset[str]:
-    """Returns the names that every layer's attributes have, built and called."""
+    """Returns the names of the attributes that every layer has once it is built and called."""
 
     class Plain(keras.layers.Layer):
         def build(self, shape):
@@ -136,7 +150,7 @@ def _keras_attributes() -> frozenset[str]:
 
 
 def _describe_wiring(layer: keras.Layer) -> str:
-    """Returns what feeds what, operations other than layers included; empty for a plain chain."""
+    """Returns how layers and operations are connected; "" for a plain chain of layers."""
     if isinstance(layer, keras.Sequential) or not hasattr(layer, "operations"):
         return ""
     steps = layer.get_config()["layers"]
@@ -146,13 +160,13 @@ def _describe_wiring(layer: keras.Layer) -> str:
     if sources == chain and all(isinstance(each, keras.Layer) for each in layer.operations):
         return ""
     text = json.dumps([[step["class_name"], step["inbound_nodes"]] for step in steps], default=str)
-    for number, step in enumerate(steps):  # Keras numbers its names on from model to model.
+    for number, step in enumerate(steps):  # Keras's names have numbers that go on between models.
         text = text.replace(json.dumps(step["config"]["name"]), str(number))
     return text
 
 
 def _describe_object(thing) -> list:
-    """Takes apart what of Keras is no layer: an initializer, a data type, a random state."""
+    """Describes a Keras object that is not a layer, such as an initializer or a data type."""
     return [type(thing), _strip(thing.get_config())]
 
 

@@ -1,8 +1,8 @@
 """A model in three parts: augmentation layers, the frozen base, and the head that learns.
 
 The parts are found by what the layers do. The base ends before the first layer that learns, and
-begins after the last random one before it. So the base may be one model, layers in a row, or the
-first blocks of a model whose last block learns.
+begins after the last random layer before it. So the base may be a model, several layers in a row,
+or the first blocks of a model whose last block learns.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,12 +20,12 @@ IN_MODEL = 'train with method="in_model"'
 
 @dataclass(frozen=True)
 class Parts:
-    """A model's layers by what they do in training. One after the other they are the model.
+    """A model's layers by what they do in training; one after the other, they are the model.
 
     Args:
-        front: Augmentation and preprocessing, before the base; may be empty.
+        front: Augmentation and preprocessing layers before the base; may be empty.
         base: The frozen model from images to features; nothing in it is random.
-        head: The layers after it, up to the model's output: the ones that learn.
+        head: The layers after the base, up to the model's output; they learn.
     """
 
     front: tuple[keras.Layer, ...]
@@ -35,26 +35,28 @@ class Parts:
 
 @dataclass(frozen=True)
 class _Step:
-    """One layer of the chain, and the nested model that it was taken out of."""
+    """A layer of the chain, and the nested model that it was taken from."""
 
     layer: keras.Layer
     origin: object
 
 
 class WiredLayer(keras.layers.Layer):
-    """A step of a functional model as a layer: an operation with the arguments it was called with.
+    """A step of a functional model as a layer: an operation and the arguments of its call.
 
     Args:
         operation: A Keras operation or layer.
-        arguments: The arguments of its call, with one KerasTensor among them; `None` is that alone.
-        training: `False` where the call, or one around it, fixes the layer in inference.
+        arguments: The arguments of the call, with one KerasTensor among them; `None` if that
+            tensor is the only argument.
+        training: `False` if the functional model calls the layer, or a model around it, with
+            `training=False`.
     """
 
     def __init__(self, operation, arguments, *, training: bool | None = None):
         super().__init__()
         self.operation = operation
         self.fixed_training = training
-        # Kept from Keras's tracking, which would copy and wrap what the arguments hold.
+        # In a dict of its own, since Keras would copy and wrap the arguments as an attribute.
         self._wired = {"arguments": arguments}
 
     def call(self, inputs, training=None):
@@ -68,23 +70,23 @@ class WiredLayer(keras.layers.Layer):
 
 
 def split_model(model: keras.Model, base: keras.Layer | str | None = None) -> Parts:
-    """Returns a model's front, frozen base and head.
+    """Returns a model's augmentation layers, frozen base and head.
 
     Args:
-        model: A built `keras.Sequential` or functional model, photos in, one output out.
-        base: The last frozen layer or model whose output is to be stored, or its name; `None`
-            takes the last one with weights before the first layer that learns.
+        model: A built `keras.Sequential` or functional model from photos to one output.
+        base: The last frozen layer or model, whose output is stored, or its name. `None` takes
+            the last layer with weights before the first layer that learns.
 
     Raises:
-        ValueError: If the model is of another kind, nothing learns, nothing before the first
-            layer that learns is frozen, or random layers are part of the base.
+        ValueError: If the model is neither sequential nor functional, no layer learns, no weights
+            before the first layer that learns are frozen, or random layers are part of the base.
     """
     steps = list_steps(model)
     learning = next((n for n, step in enumerate(steps) if step.layer.trainable_weights), None)
     if learning is None:
         raise ValueError(
-            "Expected a model with a layer that learns, received one in which all are frozen. Set "
-            "`trainable = True` on the head, and compile again."
+            "Expected a model with a layer that learns, received one whose layers are all frozen. "
+            "Set `trainable = True` on the head, and compile again."
         )
     end = _find_end(steps, learning, base)
     front, frozen = _find_base(steps[:end], model.input_shape)
@@ -92,7 +94,7 @@ def split_model(model: keras.Model, base: keras.Layer | str | None = None) -> Pa
 
 
 def _make_distinct(layers) -> tuple[keras.Layer, ...]:
-    """Returns layers of which no two have one name, as a `keras.Sequential` wants them."""
+    """Returns layers with different names, which `keras.Sequential` needs."""
     names, distinct = set(), []
     for layer in layers:
         distinct.append(WiredLayer(layer, None) if layer.name in names else layer)
@@ -101,7 +103,7 @@ def _make_distinct(layers) -> tuple[keras.Layer, ...]:
 
 
 def _find_end(steps: Sequence[_Step], learning: int, base: keras.Layer | str | None) -> int:
-    """Returns how many steps come before the head."""
+    """Returns the number of steps before the head."""
     if base is not None:
         name = base if isinstance(base, str) else base.name
         named = [
@@ -109,7 +111,9 @@ def _find_end(steps: Sequence[_Step], learning: int, base: keras.Layer | str | N
         ]
         if not named:
             listed = ", ".join(dict.fromkeys(_name(step) for step in steps))
-            raise ValueError(f"Expected `base` to name a layer out of {listed}, received {name!r}.")
+            raise ValueError(
+                f"Expected `base` to name one of the layers {listed}, received {name!r}."
+            )
         if named[-1] >= learning:
             raise ValueError(
                 f"Expected a frozen base, received {name!r}, in which {_name(steps[learning])!r} "
@@ -125,7 +129,7 @@ def _find_end(steps: Sequence[_Step], learning: int, base: keras.Layer | str | N
             f"again, name the layer whose output is to be stored (base=), or {IN_MODEL}."
         )
     end = weighted[-1] + 1
-    # What belongs to the same model and has no weights, such as the pooling behind a block.
+    # Layers of the same model without weights, such as the pooling layer after a block.
     while (
         end < learning
         and steps[end].origin is not None
@@ -139,7 +143,7 @@ def _find_end(steps: Sequence[_Step], learning: int, base: keras.Layer | str | N
 def _find_base(
     steps: Sequence[_Step], input_shape: tuple
 ) -> tuple[tuple[keras.Layer, ...], keras.Model]:
-    """Returns the front, and as one model the fixed layers behind the last random one."""
+    """Returns the layers up to the last random one, and the layers after it as one model."""
     layers = [step.layer for step in steps]
     last = layers[-1]
     if (
@@ -148,14 +152,14 @@ def _find_base(
         and last.fixed_training is False
         and not seed_states(last.operation)
     ):
-        last = last.operation  # A base is called as in inference anyway.
+        last = last.operation  # A base is always called as in inference.
     random = [n for n, layer in enumerate(layers) if is_random(layer)]
     if random and random[-1] == len(layers) - 1:
         inner = [each.name for each in last._flatten_layers() if seed_states(each)]
         raise ValueError(
-            f"Expected a base in which nothing is random, received {last.name!r}, with "
-            f"{inner[-1]!r} inside, which draws in training even where it is frozen. Call the base "
-            f"with `training=False` in a functional model, or {IN_MODEL}."
+            f"Expected a base without random layers, received {last.name!r}, which contains "
+            f"{inner[-1]!r}. It draws random values in training although it is frozen. Call the "
+            f"base with `training=False` in a functional model, or {IN_MODEL}."
         )
     if isinstance(last, keras.Model):
         return tuple(layers[:-1]), last
@@ -168,25 +172,26 @@ def _find_base(
 
 
 def list_steps(model: keras.Model) -> list[_Step]:
-    """Returns a model as layers, one after the other, nested models taken apart.
+    """Returns a model's layers one after the other, including those of nested models.
 
-    A nested model in which nothing is random and nothing learns stays one step.
+    A nested model without random layers and without layers that learn stays one step.
 
     Args:
         model: A built `keras.Sequential` or functional model.
 
     Raises:
-        ValueError: If its layers cannot be listed: it is subclassed, or has several inputs or
-            outputs.
+        ValueError: If its layers cannot be listed, because it is subclassed or has several inputs
+            or outputs.
     """
     return list(_expand(model, None, None))
 
 
 def flatten(layers: Sequence[keras.Layer]) -> tuple[keras.Layer, ...]:
-    """Returns layers with every container in which something is random replaced by what it holds.
+    """Returns layers with every container that has random layers replaced by its layers.
 
     Args:
-        layers: Augmentation layers, `Pipeline`s, `Sequential`s and functional models among them.
+        layers: Augmentation layers and containers of them: `Pipeline`, `Sequential` and
+            functional models.
     """
     return tuple(step.layer for layer in layers for step in _take_apart(layer, None, None))
 
@@ -205,7 +210,7 @@ def _take_apart(layer, training: bool | None, origin) -> Iterator[_Step]:
 
 
 def _fix(layer: keras.Layer) -> keras.Layer:
-    """Returns a layer that is always called as in inference."""
+    """Returns a layer that always works as in inference."""
     if isinstance(layer, WiredLayer):
         return WiredLayer(layer.operation, layer._wired["arguments"], training=False)
     return WiredLayer(layer, None, training=False)
@@ -220,7 +225,7 @@ def _expand(model: keras.Model, training: bool | None, origin) -> Iterator[_Step
         raise ValueError(
             "Expected a keras.Sequential or a functional model, received "
             f"{type(model).__name__} {model.name!r}, whose layers cannot be listed in the order "
-            f"that they work in. Build it with keras.Input, or {IN_MODEL}."
+            f"in which they work. Build it with keras.Input, or {IN_MODEL}."
         )
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise ValueError(
@@ -228,7 +233,7 @@ def _expand(model: keras.Model, training: bool | None, origin) -> Iterator[_Step
             f"{len(model.inputs)} and {len(model.outputs)}. Leave one of each, or {IN_MODEL}."
         )
     for start, nodes, end in _list_segments(model):
-        if len(nodes) > 1:  # Branches that meet again: a step of its own.
+        if len(nodes) > 1:  # Branches that meet again are one step.
             part = keras.Model(start, end)
             yield _Step(part if training is None else _fix(part), origin)
             continue
@@ -239,7 +244,7 @@ def _expand(model: keras.Model, training: bool | None, origin) -> Iterator[_Step
         given = {name for name, value in arguments.kwargs.items() if value is not None}
         plain = len(arguments.args) == 1 and not given - {"training"}
         if inner is True:
-            inner = None  # The head and the views decide; a base that is fixed in training is none.
+            inner = None  # Stored views and head set `training` themselves.
         if isinstance(layer, keras.Layer) and plain and len(arguments.keras_tensors) == 1:
             yield from _take_apart(layer, inner, origin)
         else:
@@ -247,8 +252,10 @@ def _expand(model: keras.Model, training: bool | None, origin) -> Iterator[_Step
 
 
 def _list_segments(model: keras.Model) -> Iterator[tuple]:
-    """Gives a functional model in pieces that hang together by one tensor alone: the tensor that
-    goes in, the calls in between, the tensor that comes out."""
+    """Gives the pieces of a functional model between which only one tensor passes.
+
+    Each piece is its input tensor, its calls, and its output tensor.
+    """
     depths = sorted(model._nodes_by_depth, reverse=True)
     nodes = [node for depth in depths for node in model._nodes_by_depth[depth]]
     nodes = [node for node in nodes if not node.is_input]

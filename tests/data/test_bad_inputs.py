@@ -113,11 +113,11 @@ FILES = {
     "bomb.png": (bomb_png, "more than 67,108,864"),
     "decimals.tiff": (
         lambda: encode(Image.fromarray(np.full((4, 4), -3e9, "float32")), "TIFF"),
-        "grey values from -3e+09",
+        "gray values from -3e+09",
     ),
     "not-numbers.tiff": (
         lambda: encode(Image.fromarray(np.full((4, 4), np.nan, "float32")), "TIFF"),
-        "grey values from nan",
+        "gray values from nan",
     ),
     "cmyk.jpeg": (lambda: encode(noise(1, mode="CMYK"), "JPEG"), None),
     "palette.png": (lambda: encode(noise(1, mode="P"), "PNG"), None),

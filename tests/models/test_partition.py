@@ -171,7 +171,7 @@ def test_the_base_can_be_named(make_base):
     assert split_model(model).base.layers[-1] is fixed
     assert split_model(model, base="tiny").base is base
     assert split_model(model, base).base is base
-    with pytest.raises(ValueError, match=r"name a layer out of tiny, flatten.*received 'other'"):
+    with pytest.raises(ValueError, match=r"one of the layers tiny, flatten.*received 'other'"):
         split_model(model, "other")
     with pytest.raises(ValueError, match=r"frozen base.*learns"):
         split_model(model, model.layers[-1].name)
