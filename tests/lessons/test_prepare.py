@@ -194,7 +194,7 @@ def test_a_class_does_not_download_in_the_full_profile(tmp_path, monkeypatch):
     (tmp_path / "prepared").mkdir()
     monkeypatch.setenv("COURSE_PREPARED_DIR", str(tmp_path / "prepared"))
     monkeypatch.setattr(sources.kaggle, "download_photos", lambda **_: pytest.fail("downloads"))
-    monkeypatch.setattr(sources, "_find_drawn", lambda chosen: tmp_path)
+    monkeypatch.setattr(sources, "_find_synthetic", lambda chosen: tmp_path)
     _, why = sources.find_photos(settings.load_settings("full"))
     assert "not tried, as the prepared folder has none" in why
 
