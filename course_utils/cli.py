@@ -140,7 +140,7 @@ def exercises(*, test: str | None, answers: bool) -> int:
 
 def clean(*, everything: bool) -> int:
     """Removes what the kit wrote into the cache."""
-    from course_utils.core.cache import clean_cache
+    from course_utils.core.manifest import clean_cache
 
     freed = clean_cache(everything=everything)
     kept = "" if everything else "; weights and downloaded photos stay (--all removes them too)"

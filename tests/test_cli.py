@@ -1,11 +1,14 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from course_utils import cli as command_line
+from course_utils.core import cache as store
 from course_utils.core import settings
-from course_utils.lessons import doctor
+from course_utils.lessons import doctor, guesses
+from course_utils.models import vgg16
 
 
 @pytest.fixture(autouse=True)
@@ -19,25 +22,25 @@ def put(path):
     path.write_bytes(b"x" * 1000)
 
 
-def test_clean_removes_what_was_computed_and_keeps_weights_and_predictions(cache, capsys):
-    for name in ("features/a/b.npy", "pixels/a.npy", "synthetic/v1-a/b.png", "weights/w.npz"):
-        put(cache / name)
-    put(cache / "predictions.json")
+def test_clean_removes_what_was_computed_and_keeps_weights_and_guesses(cache, capsys):
+    for name in ("features/a/b.entry", "pixels/a.entry", "weights/w.entry"):
+        store.save(name, {"numbers": np.arange(1000)})
+    guesses.guess("gap", "smaller")
     put(cache / "my own pictures/Car/one.jpeg")
     put(cache / "photos/Car/one.jpeg")
     assert command_line.main(["clean"]) == 0
     left = {path.relative_to(cache).as_posix() for path in cache.rglob("*") if path.is_file()}
-    assert left == {"weights/w.npz", "predictions.json"} | {
+    assert left == {"weights/w.entry", "guesses.entry", "manifest.txt"} | {
         f"{own}/Car/one.jpeg" for own in ("my own pictures", "photos")
     }
     assert "weights and downloaded photos stay" in capsys.readouterr().out
 
 
 def test_clean_all_removes_the_weights_too(cache):
-    put(cache / "weights/w.npz")
-    put(cache / "predictions.json")
+    store.save("weights/w.entry", {"numbers": np.arange(1000)})
+    guesses.guess("gap", "smaller")
     assert command_line.main(["clean", "--all"]) == 0
-    assert [path.name for path in cache.iterdir()] == ["predictions.json"]
+    assert [path.name for path in cache.iterdir()] == ["guesses.entry"]
 
 
 def test_clean_of_no_cache_does_nothing(cache, capsys):
@@ -104,7 +107,7 @@ def test_doctor_names_a_folder_of_photos_that_is_not_there(monkeypatch):
 
 
 def test_doctor_names_damaged_weights(cache):
-    put(cache / "weights" / "vgg16-imagenet-notop.npz")
+    put(cache / vgg16.STORED_NAME)
     weights = next(found for found in doctor.check_environment() if found.thing == "weights")
     assert not weights.well and "damaged" in weights.found
 

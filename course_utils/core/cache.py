@@ -1,62 +1,180 @@
-"""What the kit writes into its cache, by name, and how that is removed again."""
+"""The one cache: what is computed once, checked whenever it is opened, and made again if need be.
 
-import shutil
-from fnmatch import fnmatch
+Everything the kit keeps is an entry (`entries.py`), found by its name: a path below the cache that
+holds a fingerprint of all that the entry depends on. The folder that was prepared for a class is
+looked at first, and never written to.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from course_utils.core import settings
-from course_utils.core.files import folder_size
+from course_utils.core.entries import ENDING, Damaged, Entry, open_entry, write_entry
+from course_utils.core.files import explain_failure, readable_name
+from course_utils.core.manifest import note_made
 
-# Below the cache, by the names that the kit gives: what can be computed or drawn again, and what
-# takes a download. Whatever else lies there is the student's, predictions and pictures too.
-COMPUTED = (
-    *(
-        "features/*/*.npy",
-        "pixels/*.npy",
-        "pixels/*.json",
-        "synthetic/v[0-9]*",
-        "synthetic/.v[0-9]*",
-    ),
-    *("models/*.keras", "comparisons/*.npz", "machine.json"),
-)
-DOWNLOADED = (
-    *("weights/*.npz", "photos/zip-*", "photos/.zip-*", "photos/kaggle", "photos/.kaggle.*"),
-    "photos/kaggle-failed.json",
-)
+# Reading fails for this one file; any other error is one of the machine or the program.
+UNREADABLE = (errno.EACCES, errno.EPERM, errno.EIO)
+
+_told: set[tuple[str, str]] = set()  # damage that was named, and left where it is
 
 
-def is_own(path: Path) -> bool:
-    """Whether a file of a cache is the student's own, and none that the kit can make again.
+def digest(about) -> str:
+    """Returns 20 hex digits that differ where anything in `about` does.
 
     Args:
-        path: The file's path below the cache's folder.
+        about: What JSON can hold.
     """
-    # Also matches what lies in a folder of such a name: fnmatch's star passes slashes.
-    written = (*COMPUTED, *(f"{pattern}/*" for pattern in DOWNLOADED), *DOWNLOADED)
-    return not any(fnmatch(path.as_posix(), pattern) for pattern in written)
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:20]
 
 
-def clean_cache(*, everything: bool) -> int:
-    """Removes what the kit wrote into the cache; own pictures, even there, are never touched.
+def name_entry(folder: str, about) -> str:
+    """Returns the name of an entry that depends on `about`, and on nothing else.
 
     Args:
-        everything: Whether downloads go too.
-
-    Returns:
-        How many bytes were freed.
+        folder: A folder's path below the cache, with slashes.
+        about: What JSON can hold.
     """
-    folder = settings.cache_dir()
-    freed = 0
-    for pattern in (*COMPUTED, *DOWNLOADED) if everything else COMPUTED:
-        for path in list(folder.glob(pattern)):
-            if path.is_dir() and not path.is_symlink():
-                freed += folder_size(path)
-                shutil.rmtree(path)
-            else:
-                freed += path.lstat().st_size
-                path.unlink()
-            for above in path.parents:
-                if above == folder or any(above.iterdir()):
-                    break
-                above.rmdir()
-    return freed
+    return f"{folder}/{digest(about)}{ENDING}"
+
+
+def load(
+    name: str,
+    *,
+    arrays: Mapping[str, tuple] | None = None,
+    check: Callable[[Entry], bool] = lambda entry: True,
+) -> Entry | None:
+    """Returns the entry of a name, verified, or `None` where there is none.
+
+    What is damaged is named and set aside, as `<file>.damaged-…` beside it; in the prepared folder
+    it is left where it is.
+
+    Args:
+        name: The entry's path below the cache, with slashes.
+        arrays: The arrays it must hold, as for `open_entry`.
+        check: Called with a verified entry. It returns whether to take it, or raises `Damaged`.
+    """
+    for path in settings.list_stored(name):
+        entry = _accept(path, _examine(path, name, arrays, check))
+        if entry:
+            return entry
+    return None
+
+
+def load_folder(folder: str, *, arrays: Mapping[str, tuple]) -> list[Entry]:
+    """Returns all entries of a folder, prepared ones first, verified side by side on threads.
+
+    Args:
+        folder: The folder's path below the cache, with slashes.
+        arrays: The arrays that each must hold, as for `open_entry`.
+    """
+    roots = dict.fromkeys(settings.list_stored(folder))
+    paths = [path for root in roots for path in sorted(root.glob(f"*{ENDING}"))]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        examined = list(
+            pool.map(lambda path: _examine(path, f"{folder}/{path.name}", arrays), paths)
+        )
+    return [entry for entry in map(_accept, paths, examined) if entry]
+
+
+def save(name: str, parts: Mapping | Iterable[tuple[str, object]]) -> Entry:
+    """Writes an entry into the cache and returns it, verified.
+
+    Args:
+        name: The entry's path below the cache, with slashes.
+        parts: As for `write_entry`: names with arrays or facts, made one after another.
+    """
+    path = settings.cache_dir() / name
+    note_made(path)
+    write_entry(path, name, parts.items() if isinstance(parts, Mapping) else parts)
+    return open_entry(path, name)
+
+
+def load_or_make(name: str, make: Callable[[], Mapping | Iterable], **options) -> Entry:
+    """Returns the entry of a name: the one that is there, or else one that is made now.
+
+    Args:
+        name: The entry's path below the cache, with slashes.
+        make: Returns the entry's parts, as for `save`.
+        **options: Of `load`.
+    """
+    return load(name, **options) or save(name, make())
+
+
+def load_own(name: str) -> dict:
+    """Returns what a student has written: the facts of an entry that nobody can make again.
+
+    A damaged one is named and set aside, and nothing deletes it. Cleaning leaves both.
+
+    Args:
+        name: The entry's path below the cache, with slashes.
+    """
+    path = settings.cache_dir() / name
+    try:
+        return open_entry(path, name).facts
+    except FileNotFoundError:
+        return {}
+    except Damaged as error:
+        with explain_failure(path):
+            aside = _set_aside(path)
+        print(
+            f"{readable_name(path)} is damaged: {error}. It is kept as {aside.name}, which a text "
+            "editor opens; the kit starts with an empty one."
+        )
+        return {}
+
+
+def save_own(name: str, facts: Mapping[str, object]) -> None:
+    """Writes what a student has written.
+
+    Args:
+        name: The entry's path below the cache, with slashes.
+        facts: What JSON can hold, by name.
+    """
+    write_entry(settings.cache_dir() / name, name, facts.items())
+
+
+def _examine(path: Path, name: str, arrays, check=lambda entry: True) -> Entry | Exception | None:
+    """Returns a verified entry, `None` for one that is gone or not wanted, or what is wrong."""
+    try:
+        entry = open_entry(path, name, arrays)
+        return entry if check(entry) else None
+    except FileNotFoundError:
+        return None  # Another process has set it aside or cleaned.
+    except Damaged as error:
+        return error
+    except OSError as error:
+        if error.errno not in UNREADABLE:
+            raise
+        return error
+
+
+def _accept(path: Path, examined: Entry | Exception | None) -> Entry | None:
+    """Returns the entry, or says what is wrong with the file and sets it aside."""
+    if not isinstance(examined, Exception):
+        return examined
+    why = f"{readable_name(path)} is damaged: {examined}."
+    aside = None
+    prepared = settings.prepared_dir()
+    is_prepared = prepared and prepared != settings.cache_dir() and path.is_relative_to(prepared)
+    if isinstance(examined, Damaged) and not is_prepared:
+        with suppress(OSError):  # Gone already, or in a place that cannot be written.
+            aside = _set_aside(path)
+    if aside:
+        print(f"{why} It is set aside as {aside.name} and made again.")
+    elif (str(path), why) not in _told:
+        _told.add((str(path), why))
+        print(f"{why} It is passed over and made again in the cache.")
+    return None
+
+
+def _set_aside(path: Path) -> Path:
+    """Renames a damaged file, so that it is found no more."""
+    return path.rename(path.with_name(f"{path.name}.damaged-{uuid.uuid4().hex[:6]}"))

@@ -9,7 +9,8 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from course_utils.core.files import atomic_folder, readable_name
+from course_utils.core.files import readable_name
+from course_utils.core.manifest import made_folder
 from course_utils.data.folders import SPLITS
 from course_utils.data.images import is_photo
 
@@ -59,7 +60,7 @@ def unpack_photos(archive: Path, folder: Path, *, looked_at_first: Sequence[Path
             places = [place / name for place in (*looked_at_first, folder)]
             target = next((place for place in places if place.is_dir()), places[-1])
             if not target.is_dir():
-                with atomic_folder(target) as beside:
+                with made_folder(target) as beside:
                     for photo, member in chosen.items():
                         place = beside / photo
                         place.parent.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from course_utils.core import settings
-from course_utils.core.files import atomic_folder, atomic_write, folder_size
+from course_utils.core.files import atomic_write, folder_size
+from course_utils.core.manifest import made_folder, note_made
 from course_utils.core.progress import Progress
 
 DATASET = "ryanholbrook/car-or-truck"
@@ -57,15 +58,18 @@ def download_photos(*, anew: bool = False, progress: bool = True) -> Path:
         print(f"Downloading the photos {DATASET} from Kaggle …", flush=True)
     target = settings.cache_dir() / STORED_NAME
     try:
-        with atomic_folder(target) as beside:
+        with made_folder(target) as beside:
             found = _run(beside / "download", progress)
             if not found.is_relative_to(beside):
                 return found
             os.rename(found, beside / "photos")
             _remove_all_but(beside, "photos")
     except DownloadFailed as error:
-        with suppress(OSError), atomic_write(settings.cache_dir() / FAILED_NAME) as record:
-            record.write_text(json.dumps({"when": time.time(), "why": str(error)}))
+        failed = settings.cache_dir() / FAILED_NAME
+        with suppress(OSError):
+            note_made(failed)
+            with atomic_write(failed) as record:
+                record.write_text(json.dumps({"when": time.time(), "why": str(error)}))
         raise
     return target
 

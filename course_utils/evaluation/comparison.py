@@ -1,19 +1,15 @@
 """Several augmentations, many seeds: paired differences, and a sentence that the numbers write."""
 
 import hashlib
-import json
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from course_utils.augmentation.policy import Augmentation
-from course_utils.core import backend, settings
+from course_utils.core import backend, cache
 from course_utils.core.checks import check_choice, check_count, check_fraction
-from course_utils.core.files import atomic_write
 from course_utils.core.progress import Progress
 from course_utils.data.dataset import Splits, choose_balanced
 from course_utils.data.duplicates import group_near_duplicates
@@ -179,7 +175,7 @@ def _run_policy(
     precision,
     progress,
 ) -> PolicyRuns:
-    """Returns a policy's runs, one for each head, out of the cache where they lie there."""
+    """Returns a policy's runs, one for each head, out of the cache where they are there."""
     train_views, clean, valid = open_features(
         parts, splits, views=views, seed=seed, precision=precision, progress=progress
     )
@@ -195,32 +191,35 @@ def _run_policy(
         *(epochs, draws, splits.train.batch_size),
         *(hashlib.sha256(np.ascontiguousarray(array)).hexdigest() for array in arrays),
     ]
-    name = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:20]
-    path = Path("comparisons", f"{name}.npz")
-    for stored in settings.list_stored(path):
-        try:
-            with np.load(stored) as arrays:
-                weights = [arrays[name] for name in sorted(arrays.files) if "weight" in name]
-                return PolicyRuns(arrays["train"], arrays["answers"], arrays["dead"], weights)
-        except (OSError, ValueError, LookupError, EOFError, zipfile.BadZipFile) as error:
-            print(f"The stored runs {stored} are damaged ({error}); training again.")
-    heads.restart(starts)
-    order = {"batch_size": splits.train.batch_size, "shuffle": True, "seed": draws}
-    with Progress(epochs, "Epochs", shown=progress) as line:
-        runs = train_runs(
-            heads,
-            splits,
-            batches=StoredViews(train_views, splits.train.labels, **order),
-            augmented=in_order(train_views, splits.train.labels, seed=draws) if augments else None,
-            clean=clean,
-            valid=valid,
-            epochs=epochs,
-            on_epoch_end=line.advance,
-        )
-    arrays = {f"weight{number}": array for number, array in enumerate(runs.weights)}
-    with atomic_write(settings.cache_dir() / path) as beside, open(beside, "wb") as stream:
-        np.savez(stream, train=runs.train, answers=runs.answers, dead=runs.dead, **arrays)
-    return runs
+    seeds, shapes = len(starts[2]), {f"weight{n}": start.shape for n, start in enumerate(starts)}
+    expected = {
+        "train": ("float32", (4, epochs, seeds)),
+        "answers": ("float32", (epochs, seeds, splits.valid.count)),
+        "dead": ("bool", (epochs, seeds)),
+        **{name: ("float32", shape) for name, shape in shapes.items()},
+    }
+
+    def make() -> dict[str, np.ndarray]:
+        heads.restart(starts)
+        order = {"batch_size": splits.train.batch_size, "shuffle": True, "seed": draws}
+        augmented = in_order(train_views, splits.train.labels, seed=draws) if augments else None
+        with Progress(epochs, "Epochs", shown=progress) as line:
+            runs = train_runs(
+                heads,
+                splits,
+                batches=StoredViews(train_views, splits.train.labels, **order),
+                augmented=augmented,
+                clean=clean,
+                valid=valid,
+                epochs=epochs,
+                on_epoch_end=line.advance,
+            )
+        weights = dict(zip(shapes, runs.weights, strict=True))
+        return {"train": runs.train, "answers": runs.answers, "dead": runs.dead, **weights}
+
+    kept = cache.load_or_make(cache.name_entry("comparisons", about), make, arrays=expected)
+    train, answers, dead = (kept[name][:] for name in ("train", "answers", "dead"))
+    return PolicyRuns(train, answers, dead, [kept[name][:] for name in shapes])
 
 
 def train_runs(

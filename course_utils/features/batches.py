@@ -1,11 +1,12 @@
 """Stored features as batches that the head trains on."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from course_utils.core import backend
+from course_utils.core.entries import StoredArray
 from course_utils.data.dataset import epoch_order
 
 tensorflow = backend.import_tensorflow()
@@ -13,7 +14,7 @@ import ml_dtypes  # noqa: E402 (TensorFlow is to be quiet first)
 
 
 class StoredFeatures:
-    """The features of one view of a set of photos, read from memory-mapped blocks.
+    """The features of one view of a set of photos, read from the blocks of a store.
 
     Args:
         blocks: Arrays of features, (photos, …) each.
@@ -21,19 +22,19 @@ class StoredFeatures:
         precision: `"float32"` or `"bfloat16"`, what the blocks hold.
     """
 
-    def __init__(self, blocks: list[np.ndarray], places: np.ndarray, precision: str):
-        # Plain arrays over the same mapped files: NumPy takes ten times as long to index a memmap.
-        self.blocks = [np.asarray(block) for block in blocks]
-        if precision == "bfloat16":
-            self.blocks = [block.view(ml_dtypes.bfloat16) for block in self.blocks]
-        self.places = places
+    def __init__(self, blocks: Sequence[StoredArray], places: np.ndarray, precision: str):
         self.precision = precision
+        self.dtype = np.dtype(ml_dtypes.bfloat16 if precision == "bfloat16" else precision)
         self.shape = blocks[0].shape[1:]
+        used = np.unique(places[:, 0])
+        self._files = [blocks[number].file for number in used]
+        # Plain Python: NumPy takes ten times as long to look up one number.
+        self._places = [(blocks[number], row) for number, row in places.tolist()]
 
     @property
     def count(self) -> int:
         """The number of photos."""
-        return len(self.places)
+        return len(self._places)
 
     def __getitem__(self, position: int) -> np.ndarray:
         """Returns one photo's features as they are stored, shape (height, width, channels).
@@ -41,8 +42,8 @@ class StoredFeatures:
         Args:
             position: Which photo, from 0 to `count` - 1.
         """
-        block, row = self.places[position]
-        return self.blocks[block][row]
+        block, row = self._places[position]
+        return block[row].view(self.dtype)
 
     def read(self, positions) -> np.ndarray:
         """Returns features as float32, shape (len(positions), height, width, channels).
@@ -50,10 +51,35 @@ class StoredFeatures:
         Args:
             positions: Which photos, from 0 to `count` - 1.
         """
-        features = np.empty((len(positions), *self.shape), "float32")
-        for place, position in enumerate(positions):
-            features[place] = self[position]
-        return features
+        self.check()
+        return read_rows([self], [0] * len(positions), positions)
+
+    def read_into(self, position: int, target: memoryview) -> None:
+        """Reads one photo's features, as they are stored, into the bytes of the target."""
+        block, row = self._places[position]
+        block.read_into(row, target)
+
+    def check(self) -> None:
+        """Raises an OSError if a block has been changed since it was opened."""
+        for file in self._files:
+            file.check()
+
+
+def read_rows(views: Sequence[StoredFeatures], drawn, positions) -> np.ndarray:
+    """Returns photos' features as float32, (len(positions), …), each in its own view.
+
+    Args:
+        views: The views' features, of the same photos in the same order.
+        drawn: Which view of each of the photos asked for.
+        positions: Which photos.
+    """
+    features = np.empty((len(positions), *views[0].shape), views[0].dtype)
+    # Photo by photo, so that each is copied once, straight to its place.
+    target = memoryview(features.reshape(-1).view(np.uint8))
+    size = len(target) // max(1, len(positions))
+    for place, (view, position) in enumerate(zip(drawn, positions, strict=True)):
+        views[view].read_into(position, target[place * size : (place + 1) * size])
+    return features.astype("float32", copy=False)
 
 
 class StoredViews:
@@ -88,12 +114,11 @@ class StoredViews:
         if self.shuffle:
             order = epoch_order(count, seed=self.seed, epoch=epoch)
         drawn = draw_views(count, len(self.views), seed=self.seed, epoch=epoch)
+        for view in self.views:
+            view.check()
         for start in range(0, count, self.batch_size):
             chosen = order[start : start + self.batch_size]
-            features = np.empty((len(chosen), *self.views[0].shape), "float32")
-            # Photo by photo, so that each is copied once, straight to its place.
-            for place, photo in enumerate(chosen):
-                features[place] = self.views[drawn[photo]][photo]
+            features = read_rows(self.views, drawn[chosen].tolist(), chosen.tolist())
             yield features, self.labels[chosen]
 
     def as_dataset(self):

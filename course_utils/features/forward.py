@@ -4,17 +4,13 @@ Each photo goes through the base once, so the pass is what a first run waits for
 fastest, no name of a processor tells for sure: it is timed once on each machine, and remembered.
 """
 
-import json
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 
-from course_utils.core import backend, settings
-from course_utils.core.files import atomic_write
+from course_utils.core import backend, cache, settings
 from course_utils.features import winograd
 from course_utils.models.copies import copy_base
 from course_utils.models.fingerprints import fingerprint_base
@@ -30,7 +26,7 @@ WINOGRAD = "float32, Winograd"
 WORTHWHILE_SPEEDUP = 1.1
 # How far its features may lie from float32's, by the largest of these.
 TOLERANCES = {"bfloat16": 0.1, WINOGRAD: 1e-4}
-RECORD = Path("machine.json")
+SPEEDS = "speeds"  # the folder of the cache that remembers what was timed
 
 
 class ForwardPass:
@@ -109,27 +105,11 @@ def _measure_speeds(base: keras.Model, described: str) -> dict[str, float]:
         f"base {described}"
     )
     ways = (*PRECISIONS, WINOGRAD) if _may_use_winograd(base) else PRECISIONS
-    for stored in settings.list_stored(RECORD):  # What is prepared counts first.
-        speeds = _read_record(stored).get(machine)
-        if isinstance(speeds, dict) and all(_is_speed(speeds.get(way)) for way in ways):
-            return {way: speeds[way] for way in ways}
-    speeds = {way: _time_forward(base, way) for way in ways}
-    path = settings.cache_dir() / RECORD
-    with atomic_write(path) as beside:
-        kept = _read_record(path) | {machine: speeds}
-        beside.write_text(json.dumps(kept, indent=1), encoding="utf-8")
-    return speeds
 
+    def time_each() -> dict[str, object]:
+        return {"machine": machine, "speeds": {way: _time_forward(base, way) for way in ways}}
 
-def _read_record(path: Path) -> dict:
-    with suppress(OSError, ValueError, RecursionError):  # Damaged: what it held is timed anew.
-        read = json.loads(path.read_text(encoding="utf-8"))
-        return read if isinstance(read, dict) else {}
-    return {}
-
-
-def _is_speed(value) -> bool:
-    return type(value) in (int, float) and 0 <= value < 1e9
+    return cache.load_or_make(cache.name_entry(SPEEDS, [machine, ways]), time_each).facts["speeds"]
 
 
 def _time_forward(base: keras.Model, way: str) -> float:
@@ -151,7 +131,7 @@ def _time_forward(base: keras.Model, way: str) -> float:
         why = (str(error).strip() or type(error).__name__).splitlines()[0]
         print(
             f"The base cannot run in {way} here, which may be faster, and does without: {why} "
-            f"(To have it tried again, delete {settings.cache_dir() / RECORD}.)"
+            f"(To have it tried again, delete {settings.cache_dir() / SPEEDS}.)"
         )
         return 0.0
     start = time.perf_counter()

@@ -2,22 +2,18 @@
 
 A frozen base gives the same features for the same pixels, epoch after epoch. So each photo, and
 each augmented version ("view") of it, goes through the base once; the head then trains on what
-came out. A view's features lie in one folder as blocks of some hundred photos, found by each
-photo's own key, so that a part of the photos, more photos, or an interrupted run all use what is
-there already.
+came out. A view's features are in one folder of the cache as blocks of some hundred photos, found
+by each photo's own key, so that a part of the photos, more photos, or an interrupted run all use
+what is there already.
 """
 
-import hashlib
 import time
-import uuid
-import zipfile
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
-from course_utils.core import backend, settings
-from course_utils.core.files import atomic_write
+from course_utils.core import backend, cache
+from course_utils.core.entries import Entry
 from course_utils.core.progress import Progress, describe_seconds
 from course_utils.data.dataset import Photos
 from course_utils.features import forward
@@ -50,9 +46,7 @@ class FeatureStore:
         self._base = base
         self._described = fingerprint_base(base)
         self._view_pass = None
-        # Blocks that are open, by their keys' path: a mapped file holds a file handle, of which
-        # a process has few. `None` stands for a damaged one that has been told of.
-        self._opened: dict[Path, tuple[np.ndarray, np.ndarray] | None] = {}
+        self._keys: dict[Entry, np.ndarray] = {}  # of the photos of each block that is open
 
     def count_missing(self, photos: Photos, view: View) -> int:
         """Returns how many photos' features are yet to be computed."""
@@ -92,7 +86,8 @@ class FeatureStore:
                 f"Expected stored features of {photos.count} photos, but {missing} are missing "
                 f"in {self._folder(view)}. Run the cell again: it computes what is missing."
             ) from None
-        return StoredFeatures([features for _, features in blocks], places, self.precision)
+        stored = [block["features"] for _, block in blocks]
+        return StoredFeatures(stored, places, self.precision)
 
     def measure_speed(self, photos: Photos, view: View) -> float:
         """Returns how many photos a second go through front and base here, measured.
@@ -115,36 +110,22 @@ class FeatureStore:
         self._write_block(view, photos.keys[missing], np.concatenate(features))
         return speed
 
-    def _folder(self, view: View) -> Path:
-        about = f"{self._described}|{self.precision}|{view.fingerprint}"
-        return Path("features", hashlib.sha256(about.encode()).hexdigest()[:20])
+    def _folder(self, view: View) -> str:
+        """Returns the folder of a view's blocks, by all that their features depend on."""
+        return f"features/{cache.digest([self._described, self.precision, view.fingerprint])}"
 
-    def _find_blocks(self, view: View) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Returns (keys, features) of every block that lies whole in the prepared folder or the
-        cache."""
-        blocks = []
-        for root in (settings.prepared_dir(), settings.cache_dir()):
-            # Keys are renamed into place after their features: where they stand, both stand.
-            for path in sorted((root / self._folder(view)).glob("*.keys.npy")) if root else ():
-                if path not in self._opened:
-                    self._opened[path] = self._open_block(path)
-                blocks.append(self._opened[path])
-        return [block for block in blocks if block]
-
-    def _open_block(self, path: Path) -> tuple[np.ndarray, np.ndarray] | None:
-        """Returns the (keys, features) of a block, or says that it is damaged."""
-        try:
-            keys = np.load(path)
-            features = np.load(_features_path(path), mmap_mode="r")
-            stored = "uint16" if self.precision == "bfloat16" else "float32"
-            if keys.dtype != np.uint64 or features.dtype != stored:
-                raise ValueError(f"{keys.dtype} keys and {features.dtype} features")
-            if features.shape != (*keys.shape, *self._base.output_shape[1:]):
-                raise ValueError(f"{keys.shape} keys for features of shape {features.shape}")
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            print(f"A block of stored features is damaged and left out: {path} ({error}).")
-            return None
-        return keys, features
+    def _find_blocks(self, view: View) -> list[tuple[np.ndarray, Entry]]:
+        """Returns (keys, block) of every block of the prepared folder and the cache."""
+        stored = "uint16" if self.precision == "bfloat16" else "float32"
+        arrays = {
+            "keys": ("uint64", (None,)),
+            "features": (stored, (None, *self._base.output_shape[1:])),
+        }
+        blocks = cache.load_folder(self._folder(view), arrays=arrays)
+        for block in blocks:
+            if block not in self._keys:
+                self._keys[block] = block["keys"][:]
+        return [(self._keys[block], block) for block in blocks]
 
     def _find_missing(self, photos: Photos, blocks) -> np.ndarray:
         stored = _index_keys(blocks)
@@ -156,13 +137,10 @@ class FeatureStore:
         return np.array(missing, dtype=int)
 
     def _write_block(self, view: View, keys: np.ndarray, features: np.ndarray) -> None:
-        folder = settings.cache_dir() / self._folder(view)
-        path = folder / f"{uuid.uuid4().hex}.keys.npy"
-        with atomic_write(_features_path(path)) as beside, open(beside, "wb") as stream:
-            # NumPy's format knows no bfloat16; its two bytes are kept as they are.
-            np.save(stream, features.view(np.uint16) if self.precision == "bfloat16" else features)
-        with atomic_write(path) as beside, open(beside, "wb") as stream:
-            np.save(stream, keys)
+        # NumPy's own types have no bfloat16; its two bytes are kept as they are.
+        stored = features.view(np.uint16) if self.precision == "bfloat16" else features
+        name = cache.name_entry(self._folder(view), keys.tolist())
+        cache.save(name, {"keys": keys, "features": stored})
 
     def _pass(self, photos: Photos, positions: np.ndarray, view: View) -> np.ndarray:
         if self._view_pass is None:
@@ -229,10 +207,6 @@ def prepare_features(
         for photos, view in wanted:
             store.compute(photos, view, line)
     return store
-
-
-def _features_path(keys_path: Path) -> Path:
-    return keys_path.with_name(keys_path.name.replace(".keys.npy", ".features.npy"))
 
 
 def _index_keys(blocks) -> dict[int, tuple[int, int]]:

@@ -1,40 +1,26 @@
 """Keeps what a student guesses, and puts it beside what was measured."""
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
 
-from course_utils.core import settings
+from course_utils.core import cache
 from course_utils.core.checks import check_fraction
-from course_utils.core.files import atomic_write
-
-
-def _record(kind: str = "guesses") -> Path:
-    return settings.cache_dir() / f"{kind}.json"
+from course_utils.core.entries import ENDING
 
 
 def load_guesses(kind: str = "guesses") -> dict:
     """Returns all guesses kept so far, by question.
 
+    A damaged file is named and kept under another name; then there are none.
+
     Args:
         kind: `"guesses"`, texts; or `"bets"`, pairs of an answer and how sure.
-
-    Raises:
-        ValueError: If the file is not what `guess` or `bet` writes.
     """
-    path = _record(kind)
-    if not path.is_file():
-        return {}
-    try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(kept, dict):
-            raise ValueError("not a JSON object")
-    except ValueError as error:
-        raise ValueError(
-            f"Expected the {kind} in {path} as a JSON object, received something else "
-            f"({error}). Fix the file, or delete it to start again."
-        ) from error
-    return kept
+    return cache.load_own(kind + ENDING)
+
+
+def _keep(kind: str, question: str, answer) -> None:
+    cache.save_own(kind + ENDING, load_guesses(kind) | {question: answer})
+    print("Kept.")
 
 
 def guess(question: str, answer: str) -> None:
@@ -55,10 +41,7 @@ def guess(question: str, answer: str) -> None:
     if not answer.strip():
         print("Nothing written yet: put your guess in the quotes.")
         return
-    with atomic_write(_record()) as beside:
-        kept = load_guesses() | {question: answer.strip()}
-        beside.write_text(json.dumps(kept, indent=1, ensure_ascii=False), encoding="utf-8")
-    print("Kept.")
+    _keep("guesses", question, answer.strip())
 
 
 def reveal(question: str, outcome: str) -> None:
@@ -95,11 +78,7 @@ def bet(question: str, answer: str, *, choices: Sequence[str], sure: float = 0.5
         raise ValueError(
             f"Expected a bet on one of {', '.join(map(repr, choices))}, received {answer!r}."
         )
-    sure = check_fraction("sure", sure)
-    with atomic_write(_record("bets")) as beside:
-        kept = load_guesses("bets") | {question: [chosen, sure]}
-        beside.write_text(json.dumps(kept, indent=1, ensure_ascii=False), encoding="utf-8")
-    print("Kept.")
+    _keep("bets", question, [chosen, check_fraction("sure", sure)])
 
 
 def score_bet(question: str, outcome: str) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from course_utils.core import backend, settings
-from course_utils.core.cache import is_own
 from course_utils.core.files import atomic_folder, atomic_write, folder_size, readable_name
+from course_utils.core.manifest import MANIFEST, list_made
 from course_utils.core.settings import Settings
 from course_utils.data import kaggle, sources
 from course_utils.data.folders import Listing, list_photos
@@ -49,9 +49,9 @@ def prepare_folder(folder: Path, *, source: str | None = None) -> list[check.Out
                 settings.project_dir() / "runs" / "prepared",
                 at_once=1,
             )
-    for path in set(_list_files(folder)) - before:
-        if is_own(path.relative_to(folder)):
-            path.unlink()
+        made = {folder / name for name in (MANIFEST, *list_made())}
+    for path in set(_list_files(folder)) - before - made:
+        path.unlink()
     _open_to_all(folder)
     return outcomes
 

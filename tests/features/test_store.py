@@ -12,6 +12,7 @@ import pytest
 
 from course_utils.augmentation.policy import Augmentation
 from course_utils.core import settings
+from course_utils.core.entries import open_entry, write_entry
 from course_utils.core.progress import Progress
 from course_utils.data.dataset import epoch_order
 from course_utils.features import forward
@@ -56,8 +57,8 @@ def small_blocks(monkeypatch):
     monkeypatch.setattr(forward, "BATCH", 4)
 
 
-def block_files(own_cache, ending="keys.npy"):
-    return sorted((own_cache / "features").rglob(f"*.{ending}"))
+def block_files(own_cache):
+    return sorted((own_cache / "features").rglob("*.entry"))
 
 
 # Views
@@ -348,67 +349,112 @@ def empty(path):
 
 
 def garbage(path):
-    path.write_bytes(b"\x93NUMPY garbage {[")
+    path.write_bytes(b"course_utils entry, format 1\ngarbage {[")
 
 
-def no_array(path):
-    path.write_bytes(b"garbage")
+def one_bit(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3] ^= 4
+    path.write_bytes(content)
 
 
-def fewer_rows(path):
-    np.save(path, np.load(path)[:-1])
+def zeros(path):
+    content = bytearray(path.read_bytes())
+    content[100:200] = bytes(100)
+    path.write_bytes(content)
+
+
+def another_name(path):
+    """The block of other photos, of the same view, takes its place."""
+    other = next(each for each in path.parent.glob("*.entry") if each != path)
+    path.write_bytes(other.read_bytes())
+
+
+def other_view(path):
+    content = open_entry(path, None)
+    write_entry(path, "features/another/name.entry", [(n, content[n][:]) for n in content.arrays])
 
 
 def other_kind(path):
-    np.save(path, np.load(path).astype("float64"))
+    stored = open_entry(path, None)
+    parts = {"keys": stored["keys"][:], "features": stored["features"][:].astype("float64")}
+    write_entry(path, stored.name, parts.items())
 
 
-def other_shape(path):
-    stored = np.load(path)
-    np.save(path, stored.reshape(*stored.shape, 1))
+def fewer_rows(path):
+    stored = open_entry(path, None)
+    parts = {"keys": stored["keys"][:], "features": stored["features"][:-1]}
+    write_entry(path, stored.name, parts.items())
 
 
-@pytest.mark.parametrize("kind", ["keys.npy", "features.npy"])
 @pytest.mark.parametrize(
-    "damage", [truncate, empty, garbage, no_array, fewer_rows, other_kind, other_shape]
+    "damage",
+    [
+        *(truncate, empty, garbage, one_bit, zeros),
+        *(another_name, other_view, other_kind, fewer_rows),
+    ],
 )
-def test_a_damaged_block_is_named_once_and_computed_again(
-    make_store, make_photos, small_blocks, own_cache, capsys, damage, kind
+def test_a_damaged_block_is_named_once_set_aside_and_computed_again(
+    make_store, make_photos, small_blocks, own_cache, capsys, damage
 ):
     photos, view = make_photos(30), clean_view([])
-    whole, _ = compute(make_store([]), photos, view)
-    damaged = block_files(own_cache, kind)[0]
-    rows = len(np.load(damaged))
+    expected, _ = compute(make_store([]), photos, view)
+    damaged = block_files(own_cache)[0]
+    rows = len(open_entry(damaged, None)["keys"])
     damage(damaged)
+    content = damaged.read_bytes()
     result, passed = compute(make_store([]), photos, view)
     assert passed == rows
-    np.testing.assert_array_equal(result, whole)
+    np.testing.assert_array_equal(result, expected)
     said = capsys.readouterr().out
-    name = damaged.name.split(".")[0]
-    assert said.count("is damaged and left out") == 1 and name in said
+    assert said.count(f"{damaged} is damaged: ") == 1 and said.count("\n") == 1
+    (aside,) = damaged.parent.glob("*.damaged-*")
+    assert aside.read_bytes() == content and f"set aside as {aside.name}" in said
     assert compute(make_store([]), photos, view)[1] == 0
+    assert capsys.readouterr().out == ""
 
 
-def test_a_missing_features_file_is_named_and_computed_again(
+def test_a_damaged_prepared_block_is_named_once_and_passed_over(
+    make_store, make_photos, small_blocks, own_cache, tmp_path, monkeypatch, capsys
+):
+    photos, view = make_photos(30), clean_view([])
+    expected, _ = compute(make_store([]), photos, view)
+    prepared = own_cache.rename(tmp_path / "prepared")
+    monkeypatch.setenv("COURSE_PREPARED_DIR", str(prepared))
+    one_bit(block_files(prepared)[0])
+    before = sorted(path.name for path in prepared.rglob("*"))
+    for passed in (8, 0):
+        result, found = compute(make_store([]), photos, view)
+        assert found == passed
+        np.testing.assert_array_equal(result, expected)
+    assert capsys.readouterr().out.count("is damaged") == 1
+    assert sorted(path.name for path in prepared.rglob("*")) == before
+
+
+def test_a_missing_block_is_as_if_it_had_not_been_stored(
     make_store, make_photos, small_blocks, own_cache, capsys
 ):
     photos, view = make_photos(30), clean_view([])
-    whole, _ = compute(make_store([]), photos, view)
-    block_files(own_cache, "features.npy")[1].unlink()
-    result, passed = compute(make_store([]), photos, view)
-    assert 0 < passed <= 8 and "is damaged and left out" in capsys.readouterr().out
-    np.testing.assert_array_equal(result, whole)
-
-
-def test_a_missing_keys_file_is_as_if_nothing_had_been_stored(
-    make_store, make_photos, small_blocks, own_cache, capsys
-):
-    photos, view = make_photos(30), clean_view([])
-    whole, _ = compute(make_store([]), photos, view)
+    expected, _ = compute(make_store([]), photos, view)
     block_files(own_cache)[0].unlink()
     result, passed = compute(make_store([]), photos, view)
     assert 0 < passed <= 8 and capsys.readouterr().out == ""
-    np.testing.assert_array_equal(result, whole)
+    np.testing.assert_array_equal(result, expected)
+
+
+@pytest.mark.parametrize("damage", [truncate, zeros])
+def test_a_block_that_changes_under_a_running_kernel_is_an_error(
+    make_store, make_photos, small_blocks, own_cache, damage
+):
+    photos, view = make_photos(30), clean_view([])
+    compute(make_store([]), photos, view)
+    stored = make_store([]).open(photos, view)
+    batches = StoredViews([stored], photos.labels)
+    stored.read([0])
+    damage(block_files(own_cache)[1])
+    for read in (lambda: stored.read([0]), lambda: next(batches.read_epoch(0))):
+        with pytest.raises(OSError, match="changed while it was in use. Run the cell again"):
+            read()
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs Linux's list of open files")
@@ -509,7 +555,7 @@ def test_bfloat16_features_round_the_float32_ones_and_come_back_as_stored(
     np.testing.assert_array_equal(rounded.astype(ml_dtypes.bfloat16).astype("float32"), rounded)
     computed = at_precision(base, "bfloat16")(photos.read(np.arange(20)))
     np.testing.assert_allclose(rounded, np.array(computed, "float32"), rtol=0.01, atol=0.01)
-    sizes = {path.parent: path.stat().st_size for path in block_files(own_cache, "features.npy")}
+    sizes = {path.parent: path.stat().st_size for path in block_files(own_cache)}
     small, large = sorted(sizes.values())
     assert small < 0.6 * large
 
@@ -547,13 +593,16 @@ def test_speed_is_measured_on_what_is_wanted_anyway(make_store, make_photos, cou
 class Constant:
     """Features of a view that tell which photo and which view they are of."""
 
-    shape = (2,)
+    shape, dtype = (2,), np.dtype("float32")
 
     def __init__(self, number):
         self.number = number
 
-    def __getitem__(self, position):
-        return np.array([position, self.number], "float32")
+    def read_into(self, position, target):
+        target[:] = np.array([position, self.number], "float32").tobytes()
+
+    def check(self):
+        pass
 
 
 def join(batches):
@@ -631,4 +680,4 @@ def test_views_are_drawn_evenly_and_repeatably():
 def test_the_cache_alone_holds_the_features(make_store, make_photos, own_cache):
     compute(make_store([]), make_photos(5), clean_view([]))
     assert settings.cache_dir() == own_cache
-    assert [path.name for path in own_cache.iterdir()] == ["features"]
+    assert {path.name for path in own_cache.iterdir()} == {"features", "manifest.txt"}

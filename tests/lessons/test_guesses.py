@@ -1,5 +1,3 @@
-import json
-
 import pytest
 
 from course_utils.lessons import guesses
@@ -50,18 +48,30 @@ def test_a_guess_that_is_no_text_is_refused(answer):
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1]", "null", "\x00"])
-def test_a_damaged_file_is_named_and_not_overwritten(cache, content):
-    path = cache / "guesses.json"
-    path.write_text(content)
-    with pytest.raises(ValueError, match=r"guesses\.json"):
-        guesses.guess("gap", "smaller")
-    assert path.read_text() == content
+def test_a_damaged_file_is_named_and_kept_under_another_name(cache, capsys, content):
+    (cache / "guesses.entry").write_text(content)
+    guesses.guess("gap", "smaller")
+    (aside,) = cache.glob("guesses.entry.damaged-*")
+    assert aside.read_text() == content
+    said = capsys.readouterr().out
+    assert f"{cache / 'guesses.entry'} is damaged" in said and f"kept as {aside.name}" in said
+    assert guesses.load_guesses() == {"gap": "smaller"}
+    assert capsys.readouterr().out == ""
 
 
-def test_letters_of_every_alphabet_are_kept(cache):
+def test_a_changed_letter_is_damage_and_no_other_guess(cache, capsys):
+    guesses.guess("gap", "smaller")
+    path = cache / "guesses.entry"
+    path.write_bytes(path.read_bytes().replace(b"smaller", b"smeller"))
+    assert guesses.load_guesses() == {} and "damaged" in capsys.readouterr().out
+    (aside,) = cache.glob("guesses.entry.damaged-*")
+    assert "smeller" in aside.read_text(encoding="utf-8")
+
+
+def test_letters_of_every_alphabet_are_kept_and_can_be_read(cache):
     guesses.guess("gap", "plus petit, 더 작다")
-    kept = json.loads((cache / "guesses.json").read_text(encoding="utf-8"))
-    assert kept == {"gap": "plus petit, 더 작다"}
+    assert guesses.load_guesses() == {"gap": "plus petit, 더 작다"}
+    assert '"plus petit, 더 작다"' in (cache / "guesses.entry").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

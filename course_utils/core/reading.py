@@ -1,0 +1,128 @@
+"""Reads pieces of files: with few handles open, and an error wherever a file has changed.
+
+Files are read with `pread` and never mapped into memory: one that is cut off under a running kernel
+is then an error, where a mapped one would end Python.
+"""
+
+import errno
+import io
+import os
+import threading
+import weakref
+from pathlib import Path
+
+from course_utils.core.files import readable_name
+
+
+def file_version(status: os.stat_result) -> tuple[int, ...]:
+    """Returns what tells a file from others, and from itself before it was changed.
+
+    Args:
+        status: As `os.stat` gives it.
+
+    Returns:
+        Device, number, bytes, and the times of the last change of content and of anything else,
+        in nanoseconds.
+    """
+    return (
+        *(status.st_dev, status.st_ino, status.st_size),
+        *(status.st_mtime_ns, status.st_ctime_ns),
+    )
+
+
+class FileReader:
+    """A file that is read here and there, opened when it is needed.
+
+    Args:
+        path: Where it is.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.version: tuple[int, ...] | None = None
+        self._stream: _Stream | None = None
+        self.version = file_version(os.fstat(self._open().fileno()))
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Returns `size` bytes, from `offset` on."""
+        found = bytearray(size)
+        self.read_into(offset, memoryview(found))
+        return bytes(found)
+
+    def read_into(self, offset: int, target: memoryview) -> None:
+        """Reads as many bytes as the target holds, from `offset` on.
+
+        Raises:
+            OSError: If the file ends before, or is gone.
+        """
+        stream = self._open()
+        while target:
+            count = _read_at(stream, target, offset)
+            if not count:
+                raise self._error("has been cut off")
+            target, offset = target[count:], offset + count
+
+    def check(self) -> None:
+        """Raises an OSError if the file's content has been changed since it was opened."""
+        self._check(self._open())
+
+    def _check(self, stream: "_Stream") -> None:
+        # Not the last time, of the last change: a file that is renamed or deleted has that too.
+        if self.version and file_version(os.fstat(stream.fileno()))[:-1] != self.version[:-1]:
+            raise self._error("has been changed")
+
+    def _open(self) -> "_Stream":
+        stream = self._stream
+        if stream is None:
+            stream = _Stream(self.path)
+            self._check(stream)
+            self._stream = stream
+            with _open_lock:
+                _open_files.add(self)
+                while len(_open_files) > MOST_OPEN:
+                    # Whoever reads in it just now holds the stream, which closes after that.
+                    _open_files.pop()._stream = None
+        return stream
+
+    def _error(self, what: str) -> OSError:
+        why = f"{what} while it was in use. Run the cell again: what is damaged is made again"
+        return OSError(errno.EIO, f"The file {why}", readable_name(self.path))
+
+
+class _Stream(io.FileIO):
+    """A file's handle, given back when nobody holds it any more."""
+
+    def __init__(self, path: Path):
+        super().__init__(path)
+        self.lock = threading.Lock()
+
+    def __del__(self):
+        self.close()
+
+
+def _count_handles() -> int:
+    """Returns how many files may be open at once: half of what the system allows a process."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 256
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return min(allowed, 4096) // 2 if allowed > 0 else 2048
+
+
+MOST_OPEN = _count_handles()
+_open_files: weakref.WeakSet = weakref.WeakSet()
+_open_lock = threading.Lock()
+
+
+def _pread(stream: _Stream, target: memoryview, offset: int) -> int:
+    return os.preadv(stream.fileno(), [target], offset)
+
+
+def _seek_and_read(stream: _Stream, target: memoryview, offset: int) -> int:
+    with stream.lock:
+        stream.seek(offset)
+        return stream.readinto(target)
+
+
+_read_at = _pread if hasattr(os, "preadv") else _seek_and_read
