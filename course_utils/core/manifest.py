@@ -76,7 +76,7 @@ def list_made() -> list[str]:
         checksum, _, written = line.partition(b" ")
         if checksum == _line_checksum(written):
             made[json.loads(written)] = None
-    return list(made)
+    return [name for name in made if ".." not in PurePosixPath(name).parts]
 
 
 def clean_cache(*, everything: bool) -> int:

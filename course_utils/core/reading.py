@@ -41,7 +41,8 @@ class FileReader:
         self.path = path
         self.version: tuple[int, ...] | None = None
         self._stream: _Stream | None = None
-        self.version = file_version(os.fstat(self._open().fileno()))
+        stream = self._open()  # Kept by name: a stream that nobody holds closes.
+        self.version = file_version(os.fstat(stream.fileno()))
 
     def read(self, offset: int, size: int) -> bytes:
         """Returns `size` bytes, from `offset` on."""

@@ -104,7 +104,7 @@ def test_stored_runs_that_are_damaged_are_named_and_trained_again(
     for path in (own_cache / "comparisons").iterdir():
         path.write_bytes(path.read_bytes()[:100])
     again = compare(POLICIES, splits, base, **OPTIONS)
-    assert capsys.readouterr().out.count("are damaged") == 3
+    assert capsys.readouterr().out.count("is damaged") == 3
     np.testing.assert_allclose(first.answers("contrast"), again.answers("contrast"), atol=1e-6)
 
 
