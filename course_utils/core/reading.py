@@ -77,12 +77,12 @@ class FileReader:
         if stream is None:
             stream = _Stream(self.path)
             self._check(stream)
-            self._stream = stream
             with _open_lock:
-                _open_files.add(self)
-                while len(_open_files) > MOST_OPEN:
+                while len(_open_files) >= MOST_OPEN:
                     # Whoever reads in it just now holds the stream, which closes after that.
                     _open_files.pop()._stream = None
+                _open_files.add(self)
+                self._stream = stream
         return stream
 
     def _error(self, what: str) -> OSError:
