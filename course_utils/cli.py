@@ -94,7 +94,7 @@ def figures(out: Path, *, only: str | None, file_format: str, photos: str, check
         return 0
     page = out / "drift.html"
     page.unlink(missing_ok=True)
-    drifts = figure_files.find_drift(entries, whole=only is None)
+    drifts = figure_files.find_drift(entries, complete=only is None)
     if not drifts:
         print(f"As committed: {_count_figures(entries)}.")
         return 0

@@ -207,21 +207,21 @@ def plot_policy_card(card: Mapping, photo: np.ndarray):
     transform = probes.read_transformation(card["policy"])
     views = probes.run(transform, np.repeat(photo[None], 7, axis=0), training=True)
     captions = ["the photo", *[f"view {number}" for number in range(1, 8)]]
-    fig = plot_photos(
-        np.concatenate([photo[None], views]), captions, columns=4, title="My policy card"
-    )
     words = [f"{field}: {card[field]}" for field in FIELDS if field != "policy" and field in card]
     words.insert(1, card["policy"].describe())
-    fig.alt_text = " ".join(["My policy card.", *words])
-    fig.set_size_inches(6.4, 5.0)
-    fig.supxlabel("\n".join(_wrap(line) for line in words), fontsize=8, x=0.02, ha="left")
-    return fig
+    return plot_photos(
+        np.concatenate([photo[None], views]),
+        captions,
+        columns=4,
+        title="My policy card",
+        note="\n".join(_wrap(line) for line in words),
+    )
 
 
 def _wrap(line: str) -> str:
     import textwrap
 
-    return textwrap.fill(line, 105, subsequent_indent="    ")
+    return textwrap.fill(line, 78, subsequent_indent="    ")
 
 
 Q4 = Question(

@@ -1,466 +1,247 @@
-"""Figures of what was measured on several policies: DataFrames in, described figures out."""
+"""Figures of comparisons: groups of photos, differences, single pairs of runs, confusions."""
 
-import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 
-from course_utils.figures.photos import COLOURS, DescribedFigure, check_columns
-from course_utils.figures.seed_lines import (
-    Line,
+from course_utils.figures.base import (
+    COLORS,
+    GRAY,
+    DescribedFigure,
     add_legend_below,
-    average_seeds,
-    count_dead,
-    draw_lines,
-    draw_points,
-    label_policies,
-    split_policies,
-    tidy_axes,
+    add_rows,
+    check_columns,
+    course_style,
 )
+from course_utils.figures.lines import MARKERS, count_dead
 
-# What the second of two points is called, where a transformation is done or not.
-DONE = {"flip": "mirrored", "grayscale": "gray"}
-CHOICE = "choice"  # the unit of what is done or not
-ACCURACY = "share of photos right"
-LOSS = "binary cross-entropy"
-SENSITIVITY = {"accuracy": ACCURACY, "unchanged": "share of predictions unchanged"}
+MISTAKES_NAMED = 5  # in the alt text of a confusion matrix
 
 
+@course_style
 def plot_subgroups(
     results: Mapping[str, pd.DataFrame], groups: Sequence[str], *, title: str
 ) -> DescribedFigure:
-    """Shows each group's accuracy, a row for each result: a dot a run, a large mark the mean.
+    """Shows the accuracy on each group of photos: a small mark for a run, a large one the mean.
+
+    Lessons 03 and 05 show it.
 
     Args:
-        results: From what was trained to its runs: a column for each group, and `dead_head`.
+        results: From what was trained to its runs: a column for each group, accuracies from 0 to
+            1, and `dead_head`.
         groups: One to six columns to show.
         title: Of the figure.
+
+    Raises:
+        ValueError: If a column is missing.
+
+    Example:
+        >>> runs = pd.DataFrame({"day": [0.75, 0.25], "dead_head": [False, True]})
+        >>> plot_subgroups({"flip": runs}, ["day"], title="By day").alt_text
+        'By day. Mean accuracy on each group of photos, without heads that died; chance is 0.50. \
+flip: day 0.75 (runs from 0.75 to 0.75); 1 of 2 heads died.'
     """
-    fig = DescribedFigure(
-        title=title,
-        alt_text=_describe_groups(results, groups, title),
-        figsize=(7.6, 1.5 + 0.75 * len(results)),
-    )
-    ax = fig.add_subplot()
-    ax.axvline(0.5, color="0.5", linestyle=":")
-    ax.annotate("chance", (0.5, 1), xycoords=("data", "axes fraction"), ha="center", va="bottom")
-    names = []
-    for row, (name, runs) in enumerate(results.items()):
-        alive = runs[~runs["dead_head"]]
-        dead = len(runs) - len(alive)
-        names.append(textwrap.fill(name, 18) + (f"\n({dead} dead)" if dead else ""))
-        means = [alive[group].mean() for group in groups]
-        ax.plot((min(means), max(means)), (row, row), color="0.75", linewidth=4, zorder=1)
-        for number, (group, mean) in enumerate(zip(groups, means, strict=True)):
-            look = {"color": COLOURS[number], "marker": "os^Dv*"[number], "linestyle": ""}
-            # Dots keep to their side of the line; runs of equal accuracy stack up.
-            away = (1 if number % 2 else -1) * (0.2 + 0.05 * alive.groupby(group).cumcount())
-            ax.plot(alive[group], row + away, markersize=4, alpha=0.45, **look)
-            ax.plot(mean, row, markersize=10, label="" if row else group, **look)
-    ax.set_yticks(range(len(results)), names)
-    ax.set_ylim(len(results) - 0.3, -0.7)
-    ax.set_xlim(min(0.45, ax.get_xlim()[0]), 1)
-    ax.set_xlabel("accuracy on valid photos")
-    ax.grid(axis="x", alpha=0.3)
-    ax.spines[["top", "right", "left"]].set_visible(False)
-    ax.tick_params(left=False)
-    ax.set_title(title, fontsize=11, pad=20)  # above the word at the line of chance
-    fig.legend(loc="outside lower center", ncols=len(groups), frameon=False)
-    return fig
-
-
-def _describe_groups(results: Mapping[str, pd.DataFrame], groups: Sequence[str], title: str) -> str:
-    end = "" if title.endswith(("?", ".", "!")) else "."
-    parts = [f"{title}{end} Mean valid accuracy over living heads, chance being 0.50."]
+    parts = ["Mean accuracy on each group of photos, without heads that died; chance is 0.50."]
     for name, runs in results.items():
+        check_columns(runs, [*groups, "dead_head"], "Take it from `evaluate_subgroups`.")
         alive = runs[~runs["dead_head"]]
         means = ", ".join(
             f"{group} {alive[group].mean():.2f} (runs from {alive[group].min():.2f} to "
             f"{alive[group].max():.2f})"
             for group in groups
         )
-        means = means if len(alive) else "no living head"
-        parts.append(f"{name}: {means}; {len(runs) - len(alive)} of {len(runs)} heads died.")
-    return " ".join(parts)
+        means = means if len(alive) else "no head that did not die"
+        parts.append(f"{name}: {means}; {count_dead(runs['dead_head'])}.")
+    fig = DescribedFigure(
+        title=title, alt_text=" ".join(parts), figsize=(7.6, 1.6 + 0.75 * len(results))
+    )
+    dead = {name: runs["dead_head"].sum() for name, runs in results.items()}
+    ax = add_rows(
+        fig, [f"{name}\n({count} died)" if count else name for name, count in dead.items()]
+    )
+    ax.axvline(0.5, color=GRAY, linestyle=":")
+    ax.annotate("chance", (0.5, 1), xycoords=("data", "axes fraction"), ha="center", va="bottom")
+    for row, runs in enumerate(results.values()):
+        alive = runs[~runs["dead_head"]]
+        means = [alive[group].mean() for group in groups]
+        ax.plot((min(means), max(means)), (row, row), color="0.75", linewidth=4, zorder=1)
+        for number, (group, mean) in enumerate(zip(groups, means, strict=True)):
+            look = {"color": COLORS[number], "marker": MARKERS[number], "linestyle": ""}
+            # Dots keep to their side of the line; runs of equal accuracy stack up.
+            away = (1 if number % 2 else -1) * (0.2 + 0.05 * alive.groupby(group).cumcount())
+            ax.plot(alive[group], row + away, markersize=4, alpha=0.45, **look)
+            ax.plot(mean, row, markersize=10, label=group, **look)
+    ax.set_ylim(len(results) - 0.3, -0.7)
+    ax.set_xlim(min(0.45, ax.get_xlim()[0]), 1)
+    ax.set_xlabel("accuracy")
+    add_legend_below(fig, ax)
+    return fig
 
 
+@course_style
 def plot_differences(
     differences: pd.DataFrame, *, baseline: str, measure: str, title: str
 ) -> DescribedFigure:
     """Shows each policy's difference from the baseline with both of its intervals.
 
+    Lessons 04 and 05 show it.
+
     Args:
-        differences: As `Comparison.differences` returns it, one row a policy.
+        differences: As `Comparison.differences` returns it: a row for each policy, with
+            `difference`, `seeds_low`, `seeds_high`, `photos_low` and `photos_high`.
         baseline: What the policies are compared with.
-        measure: What the differences are of, such as `"valid accuracy"`.
+        measure: What the differences are of, such as `"validation accuracy"`.
         title: Of the figure.
 
     Raises:
         ValueError: If there is no row, or a column is missing.
+
+    Example:
+        >>> row = {"difference": 0.02, "seeds_low": 0.01, "seeds_high": 0.03}
+        >>> table = pd.DataFrame([row | {"photos_low": 0.0, "photos_high": 0.04}], index=["flip"])
+        >>> fig = plot_differences(table, baseline="none", measure="accuracy", title="Flip")
+        >>> fig.axes[0].get_xlabel()
+        'accuracy: difference from none'
     """
     columns = ("difference", "seeds_low", "seeds_high", "photos_low", "photos_high")
-    check_columns(
-        differences,
-        columns,
-        "Take it from `Comparison.differences`, several rows with `.loc[[…]]`.",
-    )
+    advice = "Take it from `Comparison.differences`, several rows with `.loc[[…]]`."
+    check_columns(differences, columns, advice)
+    parts = [f"Difference in {measure} from {baseline}, with 95% intervals."]
+    for found in differences.itertuples():
+        parts.append(
+            f"{found.Index}: {found.difference:+.3f}; from random initialization alone "
+            f"{found.seeds_low:+.3f} to {found.seeds_high:+.3f}, from random initialization and "
+            f"photos {found.photos_low:+.3f} to {found.photos_high:+.3f}."
+        )
     fig = DescribedFigure(
-        title=title,
-        alt_text=_describe_differences(differences, baseline, measure, title),
-        figsize=(7.6, 1.8 + 0.55 * len(differences)),
+        title=title, alt_text=" ".join(parts), figsize=(7.6, 1.9 + 0.45 * len(differences))
     )
-    ax = fig.add_subplot()
-    ax.axvline(0, color="0.5", linestyle=":")
+    ax = add_rows(fig, differences.index)
+    ax.axvline(0, color=GRAY, linestyle=":")
     looks = {
-        "seeds": {"color": COLOURS[0], "linewidth": 6, "label": "the same photos, another start"},
-        "photos": {"color": COLOURS[1], "linewidth": 2, "label": "other photos, another start"},
+        "seeds": {"linewidth": 6, "label": "from random initialization alone"},
+        "photos": {"linewidth": 2, "label": "from random initialization and photos"},
     }
     for row, found in enumerate(differences.itertuples()):
-        for kind, look in looks.items():
+        for color, (kind, look) in zip(COLORS, looks.items(), strict=False):
             ends = (getattr(found, f"{kind}_low"), getattr(found, f"{kind}_high"))
-            look = look if not row else look | {"label": ""}
             # A line must not be longer than its interval, by the caps at its ends.
-            ax.plot(ends, (row, row), solid_capstyle="butt", **look)
-        ax.plot(found.difference, row, "o", color="black", markersize=5)
-    ax.set_yticks(range(len(differences)), [textwrap.fill(name, 24) for name in differences.index])
-    ax.set_ylim(len(differences) - 0.5, -0.5)
+            ax.plot(ends, (row, row), color=color, solid_capstyle="butt", **look)
+        ax.plot(found.difference, row, "o", color="black", label="mean")
     ax.set_xlabel(f"{measure}: difference from {baseline}")
-    ax.grid(axis="x", alpha=0.3)
-    ax.spines[["top", "right", "left"]].set_visible(False)
-    ax.tick_params(left=False)
-    ax.set_title(title, fontsize=11)
-    fig.legend(loc="outside lower center", ncols=2, frameon=False)
+    add_legend_below(fig, ax, note="95% intervals, and the mean")
     return fig
 
 
-def _describe_differences(differences, baseline: str, measure: str, title: str) -> str:
-    parts = [f"{title}. Difference in {measure} from {baseline}, with 95 % intervals."]
-    for found in differences.itertuples():
-        parts.append(
-            f"{found.Index}: {found.difference:+.3f}; for the same photos from another start "
-            f"{found.seeds_low:+.3f} to {found.seeds_high:+.3f}, for other photos as well "
-            f"{found.photos_low:+.3f} to {found.photos_high:+.3f}."
-        )
-    return " ".join(parts)
-
-
+@course_style
 def plot_pairs(
     pairs: pd.DataFrame, dead: pd.DataFrame, *, baseline: str, measure: str, title: str
 ) -> DescribedFigure:
-    """Shows every single comparison of one run with one run: a dot a pair, a large mark the mean.
+    """Shows every comparison of one run with one run: a dot for a pair, a large mark the mean.
+
+    Lesson 05 shows it.
 
     Args:
-        pairs: float, one row a seed, one column a policy: the policy's run minus the baseline's
-            from the same start.
-        dead: bool, of the same rows and columns: whether either head of the pair is dead, which
+        pairs: float, one row for each seed, one column for each policy: the policy's run minus
+            the baseline's from the same random initialization.
+        dead: bool, of the same rows and columns: whether either head of the pair died, which
             makes the dot a cross.
         baseline: What the policies are compared with.
-        measure: What the differences are of, such as `"valid accuracy"`.
+        measure: What the differences are of, such as `"validation accuracy"`.
         title: Of the figure.
 
     Raises:
         ValueError: If there is no pair, or `dead` has other rows or columns.
+
+    Example:
+        >>> pairs = pd.DataFrame({"flip": [0.25, -0.5, 1.0]})
+        >>> fig = plot_pairs(pairs, pairs > 0.5, baseline="none", measure="accuracy", title="Three")
+        >>> fig.alt_text
+        'Three. Single pairs of runs, accuracy minus that of none. flip: 2 of 3 above zero, 1 \
+below, from -0.500 to +1.000, mean +0.250; in 1 a head died.'
     """
     if pairs.empty or not (pairs.index.equals(dead.index) and pairs.columns.equals(dead.columns)):
         raise ValueError(
-            f"Expected one or more pairs and whether a head of each is dead, received tables of "
+            f"Expected one or more pairs and whether a head of each died, received tables of "
             f"shape {pairs.shape} and {dead.shape}. Make both from the same runs."
         )
-    fig = DescribedFigure(
-        title=title,
-        alt_text=_describe_pairs(pairs, dead, baseline, measure, title),
-        figsize=(7.6, 1.6 + 0.9 * pairs.shape[1]),
-    )
-    ax = fig.add_subplot()
-    ax.axvline(0, color="0.5", linestyle=":")
-    for row, policy in enumerate(pairs):
-        # Pairs of equal difference stack up, away from the line that carries the mean; rounded,
-        # since equal shares of photos may differ in their last digit.
-        height = row - 0.16 - 0.08 * pairs.groupby(pairs[policy].round(6)).cumcount()
-        for died, marker, label in ((False, "o", "one pair of runs"), (True, "x", "a head dead")):
-            shown = dead[policy] == died
-            look = {"color": COLOURS[row % len(COLOURS)], "markersize": 5, "alpha": 0.7}
-            ax.plot(pairs.loc[shown, policy], height[shown], marker, **look, label=label)
-        ax.plot(pairs[policy].mean(), row, "D", color="black", markersize=7, label="mean of all")
-    ax.set_yticks(range(pairs.shape[1]), [textwrap.fill(name, 24) for name in pairs])
-    ax.set_ylim(pairs.shape[1] - 0.6, -0.9)
-    ax.set_xlabel(f"{measure}: one run minus one run of {baseline}")
-    ax.grid(axis="x", alpha=0.3)
-    ax.spines[["top", "right", "left"]].set_visible(False)
-    ax.tick_params(left=False)
-    ax.set_title(title, fontsize=11)
-    handles = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
-    legend = fig.legend(
-        handles.values(), handles.keys(), loc="outside lower center", ncols=3, frameon=False
-    )
-    for handle in legend.legend_handles:
-        handle.set_color("black")  # The marks mean the same in every row's colour.
-    return fig
-
-
-def _describe_pairs(pairs, dead, baseline: str, measure: str, title: str) -> str:
-    parts = [f"{_end(title)} Single pairs of runs, {measure} minus that of {baseline}."]
+    parts = [f"Single pairs of runs, {measure} minus that of {baseline}."]
     for policy, values in pairs.items():
         parts.append(
             f"{policy}: {(values > 0).sum()} of {len(values)} above zero, {(values < 0).sum()} "
             f"below, from {values.min():+.3f} to {values.max():+.3f}, mean {values.mean():+.3f}; "
-            f"{dead[policy].sum()} with a dead head."
+            f"in {dead[policy].sum()} a head died."
         )
-    return " ".join(parts)
-
-
-def _end(title: str) -> str:
-    return title if title.endswith(("?", ".", "!")) else f"{title}."
-
-
-def plot_robustness(table: pd.DataFrame, *, title: str) -> DescribedFigure:
-    """Plots accuracy and the share of unchanged predictions against each strength.
-
-    Args:
-        table: As `evaluate_robustness` returns it, of one to six policies.
-        title: Of the figure.
-
-    Returns:
-        The figure, a column for each transformation, strengths in the units of the sliders.
-        Lines are means over living heads, bands their 95 % Student-t intervals over seeds; the
-        legend counts dead heads. An interval that would pass 0 or 1 ends there: no share does.
-
-    Raises:
-        ValueError: If a column is missing, there are more policies than can be told apart, or no
-            head of one lives.
-    """
-    columns = ("policy", "seed", "dead_head", "transformation", "unit", "strength", *SENSITIVITY)
-    check_columns(table, columns, "Take it from `evaluate_robustness`.")
-    living = split_policies(table)
-    labels = label_policies(table.drop_duplicates(["policy", "seed"]))
-    units = table.drop_duplicates("transformation").set_index("transformation")["unit"]
-    widths = [0.6 if unit == CHOICE else 1 for unit in units]
     fig = DescribedFigure(
-        title=title,
-        alt_text=_describe_sensitivity(living, labels, units, title),
-        figsize=(max(5.6, 1.2 + 2.8 * sum(widths)), 6.2),
+        title=title, alt_text=" ".join(parts), figsize=(7.6, 1.8 + 0.9 * pairs.shape[1])
     )
-    fig.suptitle(title, fontsize=11)
-    axes = fig.subplots(
-        *(len(SENSITIVITY), len(units)),
-        sharex="col",
-        sharey="row",
-        squeeze=False,
-        width_ratios=widths,
-    )
-    for row, (measure, label) in zip(axes, SENSITIVITY.items(), strict=True):
-        row[0].set_ylabel(label)
-        for ax, (name, unit) in zip(row, units.items(), strict=True):
-            draw = draw_points if unit == CHOICE else draw_lines
-            if unit != CHOICE:
-                ax.axvline(0, color="0.5", linestyle=":", linewidth=1)
-            draw(ax, _average_strengths(living, name, unit, measure), labels)
-            tidy_axes(ax)
-    for ax, (name, unit) in zip(axes[-1], units.items(), strict=True):
-        ax.set_xlabel(_name_axis(name, unit))
-        if unit == CHOICE:
-            ax.set_xlim(-0.4, 1.4)
-            ax.set_xticks((0, 1), [_name_strength(name, unit, strength) for strength in (0, 1)])
-            ax.tick_params(bottom=False)
-    add_legend_below(fig, axes[0, 0])
-    return fig
-
-
-def _average_strengths(living, name: str, unit: str, measure: str) -> dict[str, Line]:
-    """Returns each policy's line for one transformation, strengths in the unit shown."""
-    lines = {}
-    for policy, runs in living.items():
-        line = average_seeds(runs[runs["transformation"] == name], "strength", measure)
-        lines[policy] = line._replace(
-            places=line.places * (100 if unit == "percent" else 1),
-            low=np.clip(line.low, 0, 1),
-            high=np.clip(line.high, 0, 1),
-        )
-    return lines
-
-
-def _describe_sensitivity(living, labels, units: pd.Series, title: str) -> str:
-    parts = [
-        f"{_end(title)} Share of photos right and share of predictions unchanged, by strength; 0 "
-        "is the photo as it is; means over living heads."
-    ]
-    for name, unit in units.items():
-        accuracies, unchanged = (
-            _average_strengths(living, name, unit, measure) for measure in ("accuracy", "unchanged")
-        )
-        for policy, line in accuracies.items():
-            ends = {0, len(line.places) - 1, *np.flatnonzero(line.places == 0).tolist()}
-            points = "; ".join(
-                f"{_name_strength(name, unit, line.places[place])} {line.mean[place]:.2f} right "
-                f"and {unchanged[policy].mean[place]:.2f} unchanged"
-                for place in sorted(ends)
-            )
-            parts.append(f"{_name_axis(name, unit)}, {labels[policy]}: {points}.")
-    return " ".join(parts)
-
-
-def _name_axis(name: str, unit: str) -> str:
-    return name if unit == CHOICE else f"{name} ({unit})"
-
-
-def _name_strength(name: str, unit: str, strength: float) -> str:
-    if unit == CHOICE:
-        return DONE.get(name, name) if strength else "as it is"
-    return f"at {strength:g}"
-
-
-def plot_equivalent_photos(table: pd.DataFrame, *, title: str) -> DescribedFigure:
-    """Plots valid loss and accuracy against the number of train photos, a line for each policy.
-
-    Args:
-        table: A row a run: `policy` (one to six of them), `train_photos`, `seed`, `dead_head`,
-            and at the epoch chosen on *select* `sealed_loss` and `sealed_binary_accuracy`.
-        title: Of the figure.
-
-    Returns:
-        The figure. Lines are means over living heads, bands their 95 % Student-t intervals over
-        seeds; the legend counts dead heads.
-
-    Raises:
-        ValueError: If a column is missing, there are more policies than can be told apart, or no
-            head of one lives.
-    """
-    columns = ("policy", "train_photos", "seed", "dead_head")
-    columns += ("sealed_loss", "sealed_binary_accuracy")
-    check_columns(table, columns, 'Take it from `load_results("photo-counts")`.')
-    living = split_policies(table)
-    measures = {"sealed_loss": LOSS, "sealed_binary_accuracy": ACCURACY}
-    lines = {
-        measure: {
-            policy: average_seeds(runs, "train_photos", measure) for policy, runs in living.items()
-        }
-        for measure in measures
-    }
-    fig = DescribedFigure(
-        title=title,
-        alt_text=_describe_photo_worth(table, lines, title),
-        figsize=(9.2, 4.2),
-    )
-    fig.suptitle(title, fontsize=11)
-    for ax, (measure, label) in zip(fig.subplots(1, 2), measures.items(), strict=True):
-        draw_lines(ax, lines[measure], label_policies(table))
-        tidy_axes(ax)
-        _scale_counts(ax, table["train_photos"])
-        ax.set_xlabel("train photos")
-        ax.set_title(f"{label}, sealed valid photos", fontsize=10)
+    ax = add_rows(fig, pairs)
+    ax.axvline(0, color=GRAY, linestyle=":")
+    for row, policy in enumerate(pairs):
+        # Pairs of equal difference stack up, away from the line that carries the mean; rounded,
+        # since equal fractions of photos may differ in their last digit.
+        height = row - 0.16 - 0.08 * pairs.groupby(pairs[policy].round(6)).cumcount()
+        for died, marker, label in ((False, "o", "one pair of runs"), (True, "x", "a head died")):
+            shown = dead[policy] == died
+            look = {"color": COLORS[row % len(COLORS)], "alpha": 0.7, "label": label}
+            ax.plot(pairs.loc[shown, policy], height[shown], marker, **look)
+        ax.plot(pairs[policy].mean(), row, "D", color="black", markersize=7, label="mean of all")
+    ax.set_ylim(pairs.shape[1] - 0.6, -0.9)
+    ax.set_xlabel(f"{measure}: one run minus one run of {baseline}")
     add_legend_below(fig, ax)
+    for handle in fig.legends[0].legend_handles:
+        handle.set_color("black")  # The marks mean the same in every row's color.
     return fig
 
 
-def _describe_photo_worth(table: pd.DataFrame, lines, title: str) -> str:
-    parts = [f"{_end(title)} Loss and accuracy on sealed valid photos, means over living heads."]
-    for policy, loss in lines["sealed_loss"].items():
-        accuracy = lines["sealed_binary_accuracy"][policy]
-        points = "; ".join(
-            f"with {count:,} train photos loss {loss.mean[place]:.2f}, accuracy "
-            f"{accuracy.mean[place]:.2f}"
-            for place, count in enumerate(loss.places)
-        )
-        died = table.loc[table["policy"] == policy, "dead_head"]
-        parts.append(f"{policy} ({count_dead(died)}): {points}.")
-    return " ".join(parts)
-
-
-def _scale_counts(ax: Axes, counts: pd.Series) -> None:
-    """Gives an axis of counts a logarithmic scale, with a tick at each count there is."""
-    ax.set_xscale("log", base=2)
-    ticks = sorted(counts.unique())
-    # Neighbours less than half an octave apart would write over each other.
-    crowded = (np.diff(np.log2(ticks)) < 0.5).any()
-    slant = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if crowded else {}
-    ax.set_xticks(ticks, [f"{count:,}" for count in ticks], **slant)
-    ax.minorticks_off()
-
-
-def plot_views_needed(table: pd.DataFrame, *, title: str) -> DescribedFigure:
-    """Plots what a policy gives in the end against the number of stored views.
+@course_style
+def plot_confusion(
+    matrix: np.ndarray, class_names: Sequence[str], *, title: str
+) -> DescribedFigure:
+    """Shows how many pictures of each class were taken for which (lesson 04).
 
     Args:
-        table: Histories of one policy with two numbers of stored views or more, a row for each
-            `views`, `seed` and `epoch`: `gap`, `val_loss`, `val_binary_accuracy`, `dead_head`.
+        matrix: int, shape (classes, classes): a row for each true class, a column for each
+            predicted one, as scikit-learn's `confusion_matrix` returns it.
+        class_names: What the rows and the columns stand for.
         title: Of the figure.
 
-    Returns:
-        The figure. Dots are means over living heads after the last epoch, with their 95 %
-        Student-t intervals over seeds; those of the largest number of views, which comes nearest
-        to a new view at every use, go through as a band.
-
     Raises:
-        ValueError: If a column is missing, there is one number of views alone, a run is there
-            twice, or no head lives with one of the numbers.
+        ValueError: If there is not a row and a column of counts for each class.
+
+    Example:
+        >>> plot_confusion(np.array([[5, 1], [0, 4]]), ("Car", "Truck"), title="Ten").alt_text
+        'Ten. 9 of 10 pictures right. Most frequent mistakes by count: Car taken for Truck: 1.'
     """
-    columns = ("views", "seed", "epoch", "gap", "val_loss", "val_binary_accuracy", "dead_head")
-    check_columns(table, columns, "Take it from a table of `load_results` with several views.")
-    numbers = sorted(table["views"].unique())
-    if len(numbers) < 2 or table.duplicated(["views", "seed", "epoch"]).any():
+    from sklearn.metrics import ConfusionMatrixDisplay  # slow to import, and needed only here
+
+    matrix, count = np.asarray(matrix), len(class_names)
+    if matrix.shape != (count, count) or np.any(matrix < 0) or np.any(matrix % 1):
         raise ValueError(
-            "Expected one policy with two numbers of stored views or more, each epoch of a run "
-            f"once, received {len(table)} rows with {', '.join(map(str, numbers))} views. Choose "
-            "the rows of one policy."
+            f"Expected counts, {count} × {count} for the classes {', '.join(class_names)}, "
+            f"received shape {matrix.shape} with values from {matrix.min():g} to "
+            f"{matrix.max():g}. Rows are true classes, columns predicted ones."
         )
-    last = table.sort_values("epoch").groupby(["views", "seed"], as_index=False).last()
-    living = last[~last["dead_head"]]
-    if set(living["views"]) != set(numbers):
-        raise ValueError("Expected a living head with each number of views: leave out the others.")
-    measures = {
-        "gap": "gap",
-        "val_loss": "valid loss",
-        "val_binary_accuracy": "valid accuracy",
-    }
-    lines = {measure: average_seeds(living, "views", measure) for measure in measures}
-    fig = DescribedFigure(
-        title=title, alt_text=_describe_views(last, lines, title), figsize=(9.6, 3.9)
-    )
-    fig.suptitle(title, fontsize=11)
-    for ax, (measure, label) in zip(fig.subplots(1, 3), measures.items(), strict=True):
-        line = lines[measure]
-        ax.axhspan(
-            line.low[-1], line.high[-1], color="0.85", label=f"interval at {numbers[-1]} views"
-        )
-        ax.errorbar(
-            line.places,
-            line.mean,
-            (line.mean - line.low, line.high - line.mean),
-            color=COLOURS[0],
-            marker="o",
-            capsize=3,
-            label=f"with each number ({count_dead(last['dead_head'])})",
-        )
-        tidy_axes(ax)
-        _scale_counts(ax, last["views"])
-        ax.set_xlabel("stored views of a train photo")
-        ax.set_title(label, fontsize=10)
-    add_legend_below(fig, ax)
-    return fig
-
-
-def _describe_views(last: pd.DataFrame, lines: Mapping[str, Line], title: str) -> str:
-    parts = [
-        f"{_end(title)} After {last['epoch'].max()} epochs: means over living heads with 95 % "
-        "intervals over seeds."
+    wrong = [
+        (int(number), f"{class_names[row]} taken for {class_names[column]}: {int(number)}")
+        for (row, column), number in np.ndenumerate(matrix)
+        if row != column and number
     ]
-    for place, views in enumerate(lines["gap"].places):
-        died = last.loc[last["views"] == views, "dead_head"]
-        measured = ", ".join(
-            f"{name} {_write(lines[measure], place)}"
-            for name, measure in (
-                ("gap", "gap"),
-                ("valid loss", "val_loss"),
-                ("valid accuracy", "val_binary_accuracy"),
-            )
-        )
-        parts.append(f"{views} view{'s' if views > 1 else ''}: {measured}; {count_dead(died)}.")
-    return " ".join(parts)
-
-
-def _write(line: Line, place: int) -> str:
-    if np.isnan(line.low[place]):
-        return f"{line.mean[place]:.3f}"
-    return f"{line.mean[place]:.3f} ({line.low[place]:.3f} to {line.high[place]:.3f})"
+    wrong.sort(key=lambda mistake: -mistake[0])
+    mistakes = "; ".join(words for _, words in wrong[:MISTAKES_NAMED]) or "none"
+    fig = DescribedFigure(
+        title=title,
+        alt_text=f"{int(np.trace(matrix)):,} of {int(matrix.sum()):,} pictures right. Most "
+        f"frequent mistakes by count: {mistakes}.",
+        figsize=(1.6 + 0.5 * count, 1.4 + 0.5 * count),
+    )
+    ax = fig.add_subplot()
+    ax.grid(visible=False)
+    display = ConfusionMatrixDisplay(matrix.astype(int), display_labels=class_names)
+    # From white to dark in one hue: the same order to every eye, and in gray.
+    display.plot(ax=ax, cmap="Blues", im_kw={"vmin": 0, "aspect": "auto"}, colorbar=False)
+    ax.set(xlabel="predicted", ylabel="true")
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    return fig

@@ -1,21 +1,30 @@
 """The figures of the lessons and the README, each drawn by one function.
 
 To add one, write a function that returns a `DescribedFigure`, with the line `@figure(…)` above
-it. The pictures are made as the lessons make them, with the same functions of `figures.py`.
+it. The pictures are made as the lessons make them, with the same functions of the package
+`figures`; each of these functions has a figure here, so that `figures --check` sees it change.
+The module is long because it has one short function for each figure.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
+from sklearn.datasets import load_digits
+from sklearn.metrics import confusion_matrix
+from sklearn.neighbors import KNeighborsClassifier
 
+from course_utils.augmentation.policy import Augmentation
 from course_utils.core import backend
 from course_utils.data.dataset import Splits, splits_from_arrays
 from course_utils.data.synthetic.dataset import make_synthetic_vehicles
 from course_utils.data.synthetic.parameters import PerClass
-from course_utils.figures import comparisons, photos
-from course_utils.figures.photos import DescribedFigure
+from course_utils.figures import comparisons, curves, photos, trends
+from course_utils.figures import pipelines as pipeline_figures
+from course_utils.figures.base import DescribedFigure
+from course_utils.lessons import pipelines
 from course_utils.lessons.published import (
     EIGHT_VIEWS,
     GROUPS,
@@ -35,7 +44,7 @@ from keras import layers  # noqa: E402 (TensorFlow is to be quiet first)
 NOTHING = "nothing"
 PHOTOS = "photos"
 
-# How lesson 03 names its groups of valid photos.
+# How lesson 03 names its groups of validation photos.
 GROUPS_OF_VEHICLES = ("with the bias", "against the bias", "all vehicles")
 
 
@@ -45,7 +54,7 @@ class Entry:
 
     Args:
         name: Of its file, without ending.
-        lesson: Where it is shown: a lesson's number, or "README".
+        lesson: Where it is shown: a lesson's number, "README", or "docs" for docs/figures alone.
         source: `NOTHING`, `PHOTOS`, or the name of a file in data/results.
         draw: The function.
     """
@@ -63,7 +72,7 @@ def figure(lesson: str, *, source: str) -> Callable:
     """Puts the function below it into `FIGURES`, under its own name.
 
     Args:
-        lesson: Where the figure is shown: a lesson's number, or `"README"`.
+        lesson: Where the figure is shown: a lesson's number, `"README"`, or `"docs"`.
         source: `NOTHING`, `PHOTOS`, or the name of a file in data/results.
     """
 
@@ -98,7 +107,7 @@ def photos_and_labels(splits: Splits) -> DescribedFigure:
 
 @figure("01", source=HISTORIES)
 def curves_without_augmentation(histories: pd.DataFrame) -> DescribedFigure:
-    return photos.plot_seed_bands(
+    return curves.plot_seed_bands(
         {"no augmentation": choose_runs(histories, "none")},
         title="Learning curves without augmentation",
     )
@@ -106,15 +115,15 @@ def curves_without_augmentation(histories: pd.DataFrame) -> DescribedFigure:
 
 @figure("01", source=PHOTO_COUNTS)
 def more_photos(results: pd.DataFrame) -> DescribedFigure:
-    title = "Do more photos lower the valid loss?"
-    return photos.plot_photo_counts(results, title=title)
+    title = "Do more photos lower the validation loss?"
+    return curves.plot_photo_counts(results, title=title)
 
 
 # --- 02 ----------------------------------------------------------------------------------
 
 
 def _make_flip_and_contrast() -> Callable[[np.ndarray], np.ndarray]:
-    """Returns lesson 02's two layers as one function; they throw their dice anew at each call."""
+    """Returns lesson 02's two layers as one function, which draws again at each call."""
     flip = layers.RandomFlip("horizontal", seed=1, dtype="float32")
     contrast = layers.RandomContrast((0.5, 0.5), value_range=(0, 1), seed=2, dtype="float32")
     return lambda images: np.asarray(contrast(flip(images, training=True), training=True))
@@ -132,7 +141,7 @@ def one_photo_sixteen_ways(splits: Splits) -> DescribedFigure:
 def sixteen_photos_in_two_epochs(splits: Splits) -> DescribedFigure:
     images = splits.train.take(16).read(range(16))
     augment = _make_flip_and_contrast()
-    augment(np.repeat(images[5:6], 16, axis=0))  # The lesson's dice have fallen for figure 1.
+    augment(np.repeat(images[5:6], 16, axis=0))  # As the lesson has for figure 1.
     epochs = {name: augment(images) for name in ("in epoch 1", "in epoch 2")}
     title = "Figure 2. Sixteen photos as two epochs see them"
     return photos.plot_epochs(epochs, title=title)
@@ -140,7 +149,7 @@ def sixteen_photos_in_two_epochs(splits: Splits) -> DescribedFigure:
 
 @figure("02", source=EIGHT_VIEWS)
 def curves_with_and_without_augmentation(histories: pd.DataFrame) -> DescribedFigure:
-    return photos.plot_seed_bands(
+    return curves.plot_seed_bands(
         {
             "no augmentation": choose_runs(histories, "none"),
             "flip and contrast": choose_runs(histories, "flip + contrast"),
@@ -149,11 +158,21 @@ def curves_with_and_without_augmentation(histories: pd.DataFrame) -> DescribedFi
     )
 
 
+@figure("02", source=EIGHT_VIEWS)
+def curves_of_two_runs(histories: pd.DataFrame) -> DescribedFigure:
+    runs = {}
+    for name, policy in (("no augmentation", "none"), ("flip and contrast", "flip + contrast")):
+        every = choose_runs(histories, policy)
+        runs[name] = every[every["seed"] == every["seed"].min()].set_index("epoch")
+    return curves.plot_curves(runs, title="One run without and one with augmentation")
+
+
 # --- 03 ----------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=1)  # Two figures in a row are drawn from the same photos.
 def _draw_biased(**bias: tuple[str, str]) -> tuple[Splits, pd.DataFrame]:
-    """Returns lesson 03's train photos with one bias: nine cars in ten have the first value."""
+    """Returns lesson 03's training photos with one bias: nine cars in ten have the first value."""
     fair = {
         "heading": ("left", "right"),
         "light": ("day", "dusk"),
@@ -220,18 +239,18 @@ def _plot_question(groups: pd.DataFrame, question: str, *, title: str) -> Descri
 
 @figure("03", source=GROUPS)
 def heading_bias(groups: pd.DataFrame) -> DescribedFigure:
-    return _plot_question(groups, "heading", title="Heading bias: most train cars face left")
+    return _plot_question(groups, "heading", title="Heading bias: most training cars face left")
 
 
 @figure("03", source=GROUPS)
 def light_bias(groups: pd.DataFrame) -> DescribedFigure:
-    title = "Light bias: most train trucks stand in the dusk"
+    title = "Light bias: most training trucks stand in the dusk"
     return _plot_question(groups, "light", title=title)
 
 
 @figure("03", source=GROUPS)
 def background_bias(groups: pd.DataFrame) -> DescribedFigure:
-    title = "Background bias: most train trucks before trees"
+    title = "Background bias: most training trucks before trees"
     return _plot_question(groups, "background", title=title)
 
 
@@ -240,7 +259,41 @@ def left_or_right(groups: pd.DataFrame) -> DescribedFigure:
     return _plot_question(groups, "left or right", title="Does it face left or right?")
 
 
-# --- 04 and 05 ---------------------------------------------------------------------------
+# --- 04 to 06 ----------------------------------------------------------------------------
+
+
+@figure("docs", source=NOTHING)
+def digits_turned() -> DescribedFigure:
+    pictures, digits = load_digits(return_X_y=True)
+    nearest = KNeighborsClassifier(n_neighbors=1).fit(pictures, digits)
+    # A digit turned by half has its pixels in reverse order.
+    counts = confusion_matrix(digits, nearest.predict(pictures[:, ::-1]))
+    title = "Turned by half, which digit is taken for which?"
+    return comparisons.plot_confusion(counts, [str(digit) for digit in range(10)], title=title)
+
+
+@figure("04", source=PHOTOS)
+def one_photo_under_six_policies(splits: Splits) -> DescribedFigure:
+    geometry = {"rotation": 45, "translation": 0.3, "zoom": 0.4, "shear": 0.3, "perspective": 0.3}
+    color = {"brightness": 0.5, "contrast": 0.8, "saturation": 0.4, "hue": 90, "grayscale": 0.3}
+    policies = {
+        "none": Augmentation(),
+        "flip": Augmentation(flip="horizontal"),
+        "flip + contrast": Augmentation(flip="horizontal", contrast=0.5),
+        "vertical flip": Augmentation(flip="vertical"),
+        "everything": Augmentation(flip="horizontal", **geometry, **color, blur=1.0, erasing=0.3),
+        "RandAugment": Augmentation(rand_augment=0.5),
+    }
+    photo = splits.train.take(16).read([5])[0]
+    views = {}
+    for name, policy in policies.items():
+        stack = policy.layers(31415)
+        each = np.repeat(photo[None, None], 5, axis=0)  # one by one: RandAugment draws per batch
+        for layer in stack:
+            each = [layer(view, training=True) for view in each]
+        views[name] = np.concatenate(each)
+    return photos.plot_policies(photo, views, title="One photo under six policies")
+
 
 # What the figures show of all the policies published: lines of one look each, not too many.
 SHOWN_POLICIES = ("none", "flip + contrast", "geometry", "everything")
@@ -254,20 +307,20 @@ def _choose_policies(table: pd.DataFrame, policies: tuple[str, ...]) -> pd.DataF
 @figure("04", source=HISTORIES)
 def curves_of_policies(histories: pd.DataFrame) -> DescribedFigure:
     policies = {policy: choose_runs(histories, policy) for policy in SHOWN_POLICIES}
-    return photos.plot_seed_bands(policies, title="Learning curves of four policies")
+    return curves.plot_seed_bands(policies, title="Learning curves of four policies")
 
 
 @figure("04", source=SENSITIVITY)
 def dose_response(table: pd.DataFrame) -> DescribedFigure:
     chosen = _choose_policies(table, SHOWN_POLICIES)
-    return comparisons.plot_robustness(chosen, title="What did augmentation teach?")
+    return trends.plot_robustness(chosen, title="What did augmentation teach?")
 
 
 @figure("04", source=PHOTO_WORTH)
 def photo_worth(table: pd.DataFrame) -> DescribedFigure:
     chosen = _choose_policies(table, ("none", "flip", "flip + contrast"))
-    title = "One flip is worth how many photos?"
-    return comparisons.plot_equivalent_photos(chosen, title=title)
+    title = "How many photos is one flip worth?"
+    return trends.plot_equivalent_photos(chosen, title=title)
 
 
 def _plot_differences(differences: pd.DataFrame, measure: str) -> DescribedFigure:
@@ -277,12 +330,12 @@ def _plot_differences(differences: pd.DataFrame, measure: str) -> DescribedFigur
 
 @figure("05", source="differences-accuracy.csv")
 def differences_in_accuracy(differences: pd.DataFrame) -> DescribedFigure:
-    return _plot_differences(differences, "accuracy on sealed photos")
+    return _plot_differences(differences, "accuracy on held-out validation photos")
 
 
 @figure("05", source="differences-loss.csv")
 def differences_in_loss(differences: pd.DataFrame) -> DescribedFigure:
-    return _plot_differences(differences, "loss on sealed photos")
+    return _plot_differences(differences, "loss on held-out validation photos")
 
 
 @figure("05", source=VIEWS)
@@ -290,4 +343,38 @@ def views_needed(histories: pd.DataFrame) -> DescribedFigure:
     # Each number of views is a policy there; the baseline trained again and interpolated
     # contrasts are left out.
     runs = histories[histories["policy"].str.fullmatch(r"\d+ views?")]
-    return comparisons.plot_views_needed(runs, title="How many stored views are enough?")
+    return trends.plot_views_needed(runs, title="How many stored views are enough?")
+
+
+@figure("05", source=HISTORIES)
+def single_comparisons(histories: pd.DataFrame) -> DescribedFigure:
+    others = ["flip", "flip + contrast"]
+    last = _choose_policies(histories, ("none", *others))
+    last = last[last["views"] == last.groupby("policy")["views"].transform("max")]
+    last = last.groupby(["policy", "seed"]).last().unstack("policy")
+    accuracy, dead = last["val_binary_accuracy"], last["dead_head"]
+    return comparisons.plot_pairs(
+        accuracy[others].sub(accuracy["none"], axis=0),
+        dead[others].apply(lambda column: column | dead["none"]),
+        baseline="none",
+        measure="validation accuracy",
+        title="One run against one run, twenty times",
+    )
+
+
+@figure("docs", source=NOTHING)
+def where_augmentation_runs() -> DescribedFigure:
+    title = "Who does what, and how often, on a machine with a GPU"
+    return pipeline_figures.plot_pipelines(pipelines.PLACES, device="GPU", title=title)
+
+
+@figure("docs", source=PHOTOS)
+def contrast_drawn(splits: Splits) -> DescribedFigure:
+    pale = pipelines.make_pale(splits.train.read(range(200)))
+    flip = layers.RandomFlip("horizontal", seed=1, dtype="float32")
+    title, draws = "RandomContrast with a pair of factors, and with one", {}
+    for factor in ((0.5, 0.5), 0.5):
+        contrast = layers.RandomContrast(factor, value_range=(0, 1), seed=2, dtype="float32")
+        views = np.asarray(contrast(flip(pale, training=True), training=True))
+        draws[f"RandomContrast({factor})"] = pipelines.recover_draws(pale, views)
+    return pipeline_figures.plot_draws(draws, title=title)

@@ -8,8 +8,6 @@ import pytest
 from course_utils.evaluation import subgroups
 from course_utils.evaluation.subgroups import evaluate_subgroups
 from course_utils.features.store import FeatureStore
-from course_utils.figures.comparisons import plot_subgroups
-from course_utils.figures.photos import plot_classes
 from course_utils.models.classifier import build_classifier
 from course_utils.training.train import train
 
@@ -126,43 +124,3 @@ def test_nonsense_is_refused_by_name(make_base, make_splits, changes, error, sai
     arguments = OPTIONS | {"groups": thirds(splits), "seeds": 1} | changes
     with pytest.raises(error, match=said):
         evaluate_subgroups(make_base(), splits, **arguments)
-
-
-# Its figures
-
-
-def made_up_runs(accuracies, dead=0):
-    runs = pd.DataFrame(accuracies)
-    return runs.assign(dead_head=np.arange(len(runs)) < dead)
-
-
-def test_figure_tells_means_of_living_heads_and_counts_the_dead():
-    plain = made_up_runs({"with": [0.5, 0.9, 0.8], "against": [0.5, 0.6, 0.5]}, dead=1)
-    flipped = made_up_runs({"with": [0.7, 0.8, 0.9], "against": [0.6, 0.8, 0.7]})
-    figure = plot_subgroups({"plain": plain, "flip": flipped}, ["with", "against"], title="Heading")
-    assert "plain: with 0.85 (runs from 0.80 to 0.90), against 0.55" in figure.alt_text
-    assert "1 of 3 heads died. flip: with 0.80" in figure.alt_text
-    (ax,) = figure.axes
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["plain\n(1 dead)", "flip"]
-    assert figure.to_png().startswith(b"\x89PNG")
-
-
-def test_figure_holds_where_all_heads_died_and_below_chance():
-    dead = made_up_runs({"all": [0.5, 0.5]}, dead=2)
-    low = made_up_runs({"all": [0.1, 0.2]})
-    figure = plot_subgroups({"dead": dead, "low": low}, ["all"], title="Any")
-    assert "dead: no living head; 2 of 2 heads died." in figure.alt_text
-    assert figure.axes[0].get_xlim()[0] < 0.1
-    assert figure.to_png()
-
-
-def test_classes_stand_in_rows_and_are_counted():
-    images = np.random.default_rng(1).uniform(size=(7, 8, 8, 3))
-    labels = np.array([[0], [0], [0], [0], [0], [1], [1]])
-    figure = plot_classes(images, labels, ("Car", "Truck"), columns=4, title="Drawn")
-    assert figure.alt_text == "Drawn: 5 of class Car and 2 of class Truck, in rows of up to 4."
-    cars, trucks = (ax.images[0].get_array() for ax in figure.axes)
-    assert cars.shape == (16, 32, 3) and trucks.shape == (8, 32, 3)
-    np.testing.assert_array_equal(cars[8:, :8], images[4])
-    assert (cars[8:, 8:] == 1).all()  # the places left over are white
-    np.testing.assert_array_equal(trucks[:, 8:16], images[6])

@@ -45,12 +45,12 @@ def test_a_run_leaves_the_notebook_alone_and_writes_a_copy_and_a_page(project):
 
 
 def test_the_page_carries_the_alt_text_of_a_figure(project):
-    source = "from course_utils.figures.photos import DescribedFigure\n"
+    source = "from course_utils.figures.base import DescribedFigure\n"
     source += "DescribedFigure(title='Dots', alt_text='Seven dots & a line.')"
     path = write(project / "notebooks" / "00-figure.ipynb", source)
     _, page = notebooks.run_lesson(path, progress=False)
     text = page.read_text(encoding="utf-8")
-    assert 'alt="Seven dots &amp; a line."' in text and "No description" not in text
+    assert 'alt="Dots. Seven dots &amp; a line."' in text and "No description" not in text
 
 
 def test_in_place_the_notebook_gets_its_outputs_and_no_time_stamps(project):

@@ -19,7 +19,6 @@ from course_utils.data.dataset import splits_from_arrays
 from course_utils.features.batches import StoredViews
 from course_utils.features.store import prepare_features
 from course_utils.features.views import list_views
-from course_utils.figures.photos import plot_draws, plot_pipelines
 from course_utils.lessons import pipelines
 from course_utils.lessons.pipelines import PLACES, recover_draws
 
@@ -331,40 +330,6 @@ def test_photos_that_would_be_written_wrongly_are_refused(tmp_path):
         with pytest.raises(ValueError, match=r"of shape \(count, height, width, 3\), received the"):
             pipelines.write_photos(odd, labels[: len(odd)], tmp_path, class_names=NAMES)
     assert not list(tmp_path.iterdir())
-
-
-def test_the_figure_of_places_draws_every_step_and_tells_it():
-    figure = plot_pipelines(PLACES, device="GPU", title="Who does what")
-    (ax,) = figure.axes
-    written = [text.get_text() for text in ax.texts]
-    for place, steps in PLACES.items():
-        assert any(text.replace("\n", " ") == place for text in written)
-        for step in steps:
-            assert "\n".join(step) in written
-            assert f"{step.what} ({step.where}, {step.when})" in figure.alt_text
-    assert len(ax.patches) == sum(map(len, PLACES.values()))
-    assert "The device here is the GPU." in figure.alt_text
-    assert figure.to_png() == figure.to_png()
-
-
-def test_blocks_are_told_apart_by_more_than_their_colour():
-    figure = plot_pipelines(PLACES, device="CPU", title="Who does what")
-    dashed = [block for block in figure.axes[0].patches if block.get_linestyle() != "-"]
-    rare = [step for steps in PLACES.values() for step in steps if step.when != "every epoch"]
-    assert len(dashed) == len(rare) == 3
-    # Lightness differs, so that print in grey shows it; where and how often are also written.
-    colours = {block.get_facecolor()[:3] for block in figure.axes[0].patches}
-    greys = sorted(np.dot(colour, (0.2126, 0.7152, 0.0722)) for colour in colours)
-    assert len(greys) == 2 and greys[1] - greys[0] > 0.03
-
-
-def test_the_figure_of_draws_counts_every_draw(draws):
-    figure = plot_draws(draws, title="What was drawn")
-    assert len(figure.axes) == 4
-    for ax, (place, drawn) in zip(figure.axes, draws.items(), strict=True):
-        assert sum(bar.get_height() for bar in ax.patches) == COUNT
-        assert ax.get_title() == f"{place}\n{drawn['flipped'].mean():.0%} mirrored"
-        assert f"{place}: {COUNT} draws, {drawn['flipped'].mean():.0%} mirrored" in figure.alt_text
 
 
 # What Keras does, on which the lesson relies.
