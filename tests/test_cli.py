@@ -51,7 +51,7 @@ def test_clean_of_no_cache_does_nothing(cache, capsys):
 def test_an_unknown_lesson_exits_with_one_line(capsys):
     assert command_line.main(["run", "99"]) == 1
     error = capsys.readouterr().err
-    assert "Expected a lesson out of 00" in error and "Traceback" not in error
+    assert "Expected one of the lessons 00" in error and "Traceback" not in error
 
 
 def test_no_command_shows_what_there_is():
@@ -67,7 +67,7 @@ def test_doctor_exits_with_1_if_something_is_to_be_mended(monkeypatch, capsys):
     assert command_line.main(["doctor"]) == 0
     monkeypatch.setattr(doctor, "check_environment", lambda: [good, bad])
     assert command_line.main(["doctor"]) == 1
-    assert "MEND  photos" in capsys.readouterr().out
+    assert "FIX   photos" in capsys.readouterr().out
 
 
 def test_doctor_examines_everything_a_lesson_needs(monkeypatch):

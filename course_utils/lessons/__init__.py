@@ -1,1 +1,1 @@
-"""Lessons as files and as a course: run, check, prepare, publish."""
+"""The lessons: executed, checked and prepared for a class; guesses, figures, published results."""

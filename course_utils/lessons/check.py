@@ -1,4 +1,4 @@
-"""Executes notebooks, two at a time where memory allows, and measures time and memory of each."""
+"""Executes notebooks, two at a time if memory allows, and measures each one's time and memory."""
 
 import asyncio
 import os
@@ -17,11 +17,11 @@ from course_utils.core.files import atomic_write
 from course_utils.core.progress import Progress, describe_seconds
 from course_utils.lessons import notebooks
 
-# A lesson's kernel with TensorFlow took 0.8 to 2.0 GB in the quick profile; the rest is room.
+# In bytes. A lesson's kernel took 0.8 to 2.0 GB in the quick profile; the rest is a margin.
 MEMORY_PER_NOTEBOOK = 3 * 10**9
 MOST_AT_ONCE = 2
 SLOWEST = 3
-LOOK_EVERY = 0.2  # seconds between two looks at a kernel's memory
+LOOK_EVERY = 0.2  # seconds between two measurements of a kernel's memory
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Cell:
     Args:
         number: Its place among all cells, from 0.
         seconds: How long it took.
-        first_line: Of its source.
+        first_line: The first line of its source.
     """
 
     number: int
@@ -44,16 +44,16 @@ class Cell:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one notebook.
+    """The result of executing one notebook.
 
     Args:
-        name: The notebook's, below notebooks/, without its ending.
-        seconds: From the kernel's start to its end.
-        peak_memory: The most memory that the kernel held at one look, in bytes; files that it
-            maps, and may share with others, count.
+        name: The notebook's path in notebooks/, without its extension.
+        seconds: From the start of the kernel to its end.
+        peak_memory: The most memory that the kernel used, in bytes, including files that it maps
+            and may share with other processes.
         cells: Its code cells, the slowest first.
-        failures: One line for each cell that failed; empty if all went well.
-        page: Where the executed notebook lies as HTML.
+        failures: One line for each cell that failed; empty if no cell failed.
+        page: The executed notebook as an HTML file.
     """
 
     name: str
@@ -79,15 +79,17 @@ def check_notebooks(
     report: Callable[[Outcome], None] = print,
     progress: bool = True,
 ) -> list[Outcome]:
-    """Executes notebooks whole, also past a cell that fails; the notebooks stay as they are.
+    """Executes notebooks and measures them; the notebooks themselves do not change.
+
+    It does not stop at a cell that fails.
 
     Args:
         paths: The notebooks.
-        folder: Where their pages go.
-        at_once: How many run at the same time; as many as memory allows, two at the most, where
-            it is `None`.
-        report: Called with each outcome as it comes.
-        progress: Whether a line shows how far it is.
+        folder: Where to write their pages.
+        at_once: How many run at the same time; `None` means as many as memory allows, at most
+            two.
+        report: Called with each notebook's outcome when it is finished.
+        progress: Whether to show a progress line.
 
     Returns:
         The outcomes, in the order of `paths`.
@@ -97,13 +99,13 @@ def check_notebooks(
         asyncio.get_running_loop()
     except RuntimeError:
         return asyncio.run(work)
-    # Called from within a notebook, say, where a loop runs already: a thread has one of its own.
+    # In a notebook, an event loop is already running: use a thread, which has its own.
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(asyncio.run, work).result()
 
 
 def choose_at_once() -> int:
-    """Returns how many notebooks this machine's free memory and cores allow at a time."""
+    """Returns how many notebooks can run at the same time, by free memory and cores."""
     room = psutil.virtual_memory().available // MEMORY_PER_NOTEBOOK
     return max(1, min(MOST_AT_ONCE, room, os.cpu_count() or 1))
 
@@ -146,7 +148,7 @@ async def _check_one(path: Path, notebook, folder: Path, line: Progress) -> Outc
     watch = asyncio.create_task(_watch_memory(client))
     try:
         await client.async_execute()
-    # A kernel that dies or never starts is this notebook's outcome; the others go on.
+    # A kernel that dies or does not start is this notebook's outcome; the others continue.
     except Exception as error:
         failures.append(f"{type(error).__name__}: {error}")
     seconds = time.perf_counter() - start
@@ -161,7 +163,7 @@ async def _check_one(path: Path, notebook, folder: Path, line: Progress) -> Outc
 
 
 def _let_interrupts_pass(**_) -> None:
-    """Takes nbclient's signal handlers off: they end one kernel and let this process go on."""
+    """Removes nbclient's signal handlers, which end one kernel but not this process."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         with suppress(NotImplementedError, RuntimeError):
@@ -169,7 +171,7 @@ def _let_interrupts_pass(**_) -> None:
 
 
 async def _watch_memory(client) -> int:
-    """Returns, once cancelled, the most memory that the kernel has held."""
+    """Returns, once cancelled, the most memory that the kernel has used, in bytes."""
     peak = 0
     with suppress(asyncio.CancelledError):
         while True:
@@ -182,7 +184,7 @@ async def _watch_memory(client) -> int:
 
 
 def _list_failures(notebook) -> list[str]:
-    """Returns a line for each cell that failed, but for those that are to fail."""
+    """Returns a line for each cell that failed, except for cells that are meant to fail."""
     return [
         f"cell {number}: {output.ename}: {output.evalue}"
         for number, cell in enumerate(notebook.cells)

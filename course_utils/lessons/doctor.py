@@ -1,4 +1,4 @@
-"""Looks at the machine as a lesson needs it, and says what is well and what to do."""
+"""Checks whether the machine has what the lessons need, and says what to do."""
 
 import importlib.metadata
 import platform
@@ -20,16 +20,16 @@ PACKAGES = (
     "jupyterlab",
     "nbval",
 )
-# The weights, synthetic vehicles and the features of the quick profile, with room to spare.
+# In bytes: weights, synthetic vehicles and features of the quick profile, with a margin.
 NEEDED_DISK = 1e9
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found of one thing.
+    """The result of one check.
 
     Args:
-        thing: What was looked at.
+        thing: What was checked.
         well: Whether the lessons can run with it.
         found: What is there, or what is missing and what to do.
     """
@@ -39,14 +39,17 @@ class Finding:
     found: str
 
     def __str__(self) -> str:
-        return f"{'ok  ' if self.well else 'MEND'}  {self.thing:<8}  {self.found}"
+        return f"{'ok  ' if self.well else 'FIX '}  {self.thing:<8}  {self.found}"
 
 
 def check_environment() -> list[Finding]:
-    """Returns what a lesson needs, one finding each: Python, packages, device, profile, cache,
-    photos, weights, disk; for a class also the folder prepared for it.
+    """Checks Python, packages, device, profile, cache, photos, weights and disk.
 
-    Weights that are not there yet are no fault: the first lesson fetches them.
+    If `COURSE_PREPARED_DIR` is set, it also checks the folder prepared for the class. Missing
+    weights are fine, since the first lesson downloads them. Lesson 00 shows the findings.
+
+    Returns:
+        One finding for each check.
     """
     return [
         *_examine_prepared(),
@@ -98,7 +101,7 @@ def _examine_device() -> Finding:
 def _examine_profile() -> Finding:
     named = settings.profile_override()
     if named in (None, "auto"):
-        return Finding("profile", True, "as each lesson says (full on a GPU, quick on a CPU)")
+        return Finding("profile", True, "chosen by each lesson (full on a GPU, quick on a CPU)")
     try:
         settings.load_settings(named)
     except ValueError as error:
@@ -124,12 +127,15 @@ def _examine_photos() -> Finding:
     from course_utils.data import dataset
 
     if not _examine_cache().well:
-        return Finding("photos", False, "cannot be read without a cache: see the line above")
+        return Finding("photos", False, "cannot be read without a cache: see the line on the cache")
     try:
         splits = dataset.load_car_or_truck(settings.load_settings("quick"))
     except (OSError, ValueError) as error:
         return Finding("photos", False, str(error))
-    sizes = f"{splits.train.count} train and {splits.valid.count} valid in the quick profile"
+    sizes = (
+        f"{splits.train.count} training and {splits.valid.count} validation photos in the quick "
+        "profile."
+    )
     return Finding("photos", True, f"{splits.source} {sizes}")
 
 
@@ -139,9 +145,9 @@ def _examine_weights() -> Finding:
     try:
         stored = settings.find_stored(vgg16.STORED_NAME)
     except FileNotFoundError:
-        return Finding("weights", False, "cannot be looked for: see the prepared folder above")
+        return Finding("weights", False, "cannot be found: see the line on the prepared folder")
     if not stored:
-        return Finding("weights", True, "not here yet: they are fetched when first needed (60 MB)")
+        return Finding("weights", True, "not here yet: downloaded when first needed (60 MB)")
     try:
         vgg16.read_stored(stored)
     except vgg16.DAMAGE as error:

@@ -8,7 +8,7 @@ from course_utils.core import settings
 from course_utils.core.files import atomic_write
 from course_utils.core.progress import Progress
 
-# nbconvert's own page says of every picture that it has no description; ours carry one.
+# nbconvert's template writes "No description" for every picture; ours have alt texts.
 PAGE = """{%- extends 'lab/index.html.j2' -%}
 {%- block data_png scoped -%}
 <div class="jp-RenderedImage jp-OutputArea-output" tabindex="0">
@@ -16,11 +16,11 @@ PAGE = """{%- extends 'lab/index.html.j2' -%}
 src="data:image/png;base64,{{ output.data['image/png'] }}">
 </div>
 {%- endblock -%}"""
-CELL_LIMIT = 4 * 3600  # seconds; the full profile computes for hours on a CPU
+CELL_LIMIT = 4 * 3600  # seconds; the full profile takes hours on a CPU
 
 
 def list_lessons() -> dict[str, Path]:
-    """Returns the notebooks by their numbers: `"00"` … for lessons, `"exercises/01"` … ."""
+    """Returns the notebooks by number: `"00"` … for lessons, `"exercises/01"` … for exercises."""
     folder = settings.project_dir() / "notebooks"
     found = {path.name[:2]: path for path in sorted(folder.glob("[0-9][0-9]-*.ipynb"))}
     exercises = sorted((folder / "exercises").glob("[0-9][0-9]-*.ipynb"))
@@ -31,10 +31,13 @@ def find_lesson(number: str) -> Path:
     """Returns a lesson's notebook.
 
     Args:
-        number: Such as `"02"`, `"2"`, or the notebook's file name.
+        number: The lesson's number, such as `"02"` or `"2"`, or the notebook's file name.
+
+    Returns:
+        The path of the notebook.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: If there is no such lesson.
     """
     lessons = list_lessons()
     head, _, tail = number.rpartition("/")
@@ -43,35 +46,35 @@ def find_lesson(number: str) -> Path:
     found = lessons.get(name) or by_name.get(Path(number).name)
     if not found:
         raise ValueError(
-            f"Expected a lesson out of {', '.join(lessons) or 'none (no notebooks here)'}, "
+            f"Expected one of the lessons {', '.join(lessons) or '(there are no notebooks here)'}, "
             f"received {number!r}."
         )
     return found
 
 
 def name_below_notebooks(path: Path) -> str:
-    """Returns a notebook's name without its ending, with `exercises/` before an exercise's.
+    """Returns a notebook's path in notebooks/ without its extension, with `/` on every system.
 
     Args:
-        path: One that `list_lessons` gives.
+        path: A notebook's path, as `list_lessons` returns it.
     """
     return path.relative_to(settings.project_dir() / "notebooks").with_suffix("").as_posix()
 
 
 def run_lesson(path: Path, *, in_place: bool = False, progress: bool = True) -> list[Path]:
-    """Executes a notebook from its first cell to its last.
+    """Executes a notebook from the first cell to the last.
 
     Args:
         path: The notebook.
-        in_place: Whether the executed notebook replaces it; otherwise a copy and a page for
-            the browser go to the folder `runs`.
-        progress: Whether a line shows how far it is.
+        in_place: Whether to replace the notebook with the executed one. Otherwise a copy and a
+            page for the browser are written to the folder `runs`.
+        progress: Whether to show a progress line.
 
     Returns:
         The files written.
 
     Raises:
-        nbclient.exceptions.CellExecutionError: If a cell fails; it names the cell.
+        nbclient.exceptions.CellExecutionError: If a cell fails; the message shows the cell.
     """
     import nbformat
 
@@ -89,17 +92,17 @@ def run_lesson(path: Path, *, in_place: bool = False, progress: bool = True) -> 
 
 
 def build_client(notebook, path: Path, **options):
-    """Returns the `nbclient.NotebookClient` that executes a notebook as the course does.
+    """Returns the `nbclient.NotebookClient` that the course executes notebooks with.
 
     Args:
-        notebook: The notebook, read.
-        path: Where it lies; its kernel starts in that folder.
-        **options: More of the client's own, such as `on_cell_executed`.
+        notebook: The notebook as `nbformat.read` returns it.
+        path: The notebook's file; the kernel starts in its folder.
+        **options: Other options of the client, such as `on_cell_executed`.
     """
     from nbclient import NotebookClient
 
-    # ipykernel then leaves the file descriptor of standard error alone, as under nbval, so that
-    # native code's notes do not end up in a cell's output.
+    # With this variable, ipykernel does not capture the file descriptor of standard error, so
+    # that native code's notes do not appear in a cell's output; the same as under nbval.
     os.environ["PYTEST_CURRENT_TEST"] = "1"
     return NotebookClient(
         notebook,
@@ -107,7 +110,7 @@ def build_client(notebook, path: Path, **options):
         kernel_name="python3",
         resources={"metadata": {"path": str(path.parent)}},
         store_widget_state=False,
-        # The kernel listens on this machine only: no need for its note on encryption.
+        # The kernel listens on this machine only, so its note on encryption is not needed.
         extra_arguments=["--IPKernelApp.log_level=ERROR"],
         **options,
     )
@@ -117,10 +120,10 @@ def _write_notebook(notebook, path: Path) -> Path:
     import nbformat
 
     for cell in notebook.cells:
-        # When each cell ran, to the microsecond: nothing but noise between two versions.
+        # The time at which each cell ran would be a change in every version.
         cell.metadata.pop("execution", None)
     notebook.metadata.pop("widgets", None)
-    # Each patch of Python would be a change; the kernel's name is all that matters.
+    # Each patch version of Python would be a change; only the kernel's name matters.
     notebook.metadata["language_info"] = {"name": "python"}
     with atomic_write(path) as beside:
         nbformat.write(notebook, beside)
@@ -128,7 +131,11 @@ def _write_notebook(notebook, path: Path) -> Path:
 
 
 def to_html(notebook) -> str:
-    """Returns an executed notebook as one page, pictures and their alt texts included."""
+    """Returns an executed notebook as one HTML page, with its pictures and their alt texts.
+
+    Args:
+        notebook: The notebook as `nbformat.read` returns it.
+    """
     from nbconvert import HTMLExporter
 
     page, _ = HTMLExporter(raw_template=PAGE).from_notebook_node(notebook)
@@ -136,7 +143,14 @@ def to_html(notebook) -> str:
 
 
 def choose_lessons(numbers: list[str]) -> Iterator[Path]:
-    """Returns the notebooks of some numbers; `"all"` stands for every one."""
+    """Returns the notebooks of the given lessons.
+
+    Args:
+        numbers: Numbers as in `find_lesson`; `"all"` stands for every notebook.
+
+    Raises:
+        ValueError: If there is no such lesson.
+    """
     if "all" in numbers:
         return iter(list_lessons().values())
     return iter([find_lesson(number) for number in numbers])

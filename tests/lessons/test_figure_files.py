@@ -334,8 +334,8 @@ def test_histories_are_a_table_by_run_and_epoch(tmp_path, make_histories):
 @pytest.mark.parametrize(
     "policy, views, message",
     [
-        ("rotation", None, "Expected a policy out of none, flip"),
-        ("none", 5, "Expected 'none' with"),
+        ("rotation", None, "Expected one of the policies none, flip"),
+        ("none", 5, "Expected .views. of 'none' to be one of"),
     ],
 )
 def test_a_policy_that_was_not_measured_is_refused(
@@ -351,7 +351,7 @@ def test_histories_of_one_number_of_views_need_no_such_column(tmp_path, make_his
     pd.read_csv(path).query("views != 2").drop(columns="views").to_csv(path, index=False)
     table = published.read_histories(path)
     assert published.choose_runs(table, "none")["seed"].nunique() == 4
-    with pytest.raises(ValueError, match="one number of views, received 8"):
+    with pytest.raises(ValueError, match="to be None, as in the file, received 8"):
         published.choose_runs(table, "none", views=8)
 
 

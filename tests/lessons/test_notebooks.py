@@ -30,7 +30,7 @@ def test_lessons_are_found_by_number_and_by_name(project):
 
 def test_an_unknown_lesson_is_answered_with_the_known_ones(project):
     write(project / "notebooks" / "00-start-here.ipynb")
-    with pytest.raises(ValueError, match="out of 00, received '7'"):
+    with pytest.raises(ValueError, match="one of the lessons 00, received '7'"):
         notebooks.find_lesson("7")
 
 

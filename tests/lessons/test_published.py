@@ -64,7 +64,7 @@ def test_every_table_that_is_published_can_be_read_and_says_how_it_was_made():
 def test_an_unknown_table_is_answered_with_the_ones_there_are(write_table):
     write_table("photo-counts", make_worth())
     write_table("sensitivity", make_sensitivity())
-    with pytest.raises(ValueError, match="out of photo-counts, sensitivity, received 'views'"):
+    with pytest.raises(ValueError, match="the tables photo-counts, sensitivity, received 'views'"):
         load_results("views")
     with pytest.raises(ValueError, match="Did you mean 'photo-counts'"):
         load_results("photo_counts")
