@@ -17,7 +17,7 @@ from course_utils.core import backend, settings
 
 backend.import_tensorflow()
 from course_utils.augmentation.policy import Augmentation  # noqa: E402 (TensorFlow is to be quiet first)
-from course_utils.evaluation.comparison import compare  # noqa: E402
+from course_utils.evaluation.compare import compare  # noqa: E402
 from course_utils.models.classifier import build_classifier  # noqa: E402
 from course_utils.training.train import train  # noqa: E402
 

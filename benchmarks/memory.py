@@ -162,7 +162,7 @@ def measure_seeds(seeds: int) -> list[float]:
 
     backend.import_tensorflow()
     from course_utils.augmentation.policy import Augmentation
-    from course_utils.evaluation.comparison import compare
+    from course_utils.evaluation.compare import compare
 
     policies = {"none": Augmentation(), "flip": Augmentation(flip="horizontal")}
     base, splits = build_small_base(), build_splits(300, 200, batch_size=16)

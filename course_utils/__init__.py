@@ -14,7 +14,7 @@ _EXPORTS = {
     "bet": "lessons.guesses",
     "build_classifier": "models.classifier",
     "splits_from_arrays": "data.dataset",
-    "compare": "evaluation.comparison",
+    "compare": "evaluation.compare",
     "make_synthetic_vehicles": "data.synthetic.dataset",
     "check_environment": "lessons.doctor",
     "find_equivalent_photos": "evaluation.equivalent_photos",

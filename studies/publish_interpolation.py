@@ -28,7 +28,9 @@ from publish_results import (
 
 from course_utils.augmentation.policy import Augmentation
 from course_utils.data.dataset import epoch_order
-from course_utils.evaluation.comparison import AGAIN, Comparison, train_runs
+from course_utils.evaluation.compare import AGAIN
+from course_utils.evaluation.comparison import Comparison
+from course_utils.evaluation.runs import train_runs
 from course_utils.features.batches import StoredViews
 from course_utils.features.store import FeatureStore, prepare_features
 from course_utils.features.views import View, changed_view, clean_view, list_views

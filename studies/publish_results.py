@@ -31,8 +31,10 @@ import keras  # noqa: E402 (TensorFlow is to be quiet first)
 
 from course_utils.augmentation.policy import Augmentation  # noqa: E402
 from course_utils.data.dataset import Splits, load_car_or_truck  # noqa: E402
-from course_utils.evaluation.comparison import Comparison, compare, train_runs  # noqa: E402
+from course_utils.evaluation.compare import compare  # noqa: E402
+from course_utils.evaluation.comparison import Comparison  # noqa: E402
 from course_utils.evaluation.robustness import evaluate_robustness  # noqa: E402
+from course_utils.evaluation.runs import train_runs  # noqa: E402
 from course_utils.lessons.published import load_results  # noqa: E402
 from course_utils.models.classifier import (  # noqa: E402
     build_classifier,

@@ -1,283 +1,24 @@
-"""Several augmentations, many seeds: paired differences, and a sentence that the numbers write."""
+"""What several policies' runs say: paired differences, and a sentence that the numbers write."""
 
-import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
-from course_utils.augmentation.policy import Augmentation
-from course_utils.core import backend, cache
-from course_utils.core.checks import check_choice, check_count, check_fraction
-from course_utils.core.progress import Progress
+from course_utils.core.checks import check_choice, check_fraction
 from course_utils.data.dataset import Splits, choose_balanced
 from course_utils.data.duplicates import group_near_duplicates
+from course_utils.evaluation.runs import PolicyRuns, is_right
 from course_utils.evaluation.statistics import (
     Interval,
     bootstrap_interval,
     minimum_detectable_effect,
     t_interval,
 )
-from course_utils.features.batches import StoredFeatures, StoredViews
-from course_utils.features.views import clean_view, list_views
-from course_utils.models.classifier import build_classifier
-from course_utils.models.fingerprints import fingerprint_base
-from course_utils.models.partition import Parts, split_model
-from course_utils.training.heads import (
-    Heads,
-    gather_weights,
-    in_order,
-    measure_losses,
-    open_features,
-)
+from course_utils.training.heads import Heads, measure_losses
 
-backend.import_tensorflow()
-import keras  # noqa: E402 (TensorFlow is to be quiet first)
-
-# Part of the name of stored runs: raise it when the same policy gives other numbers.
-VERSION = 2
-AGAIN = "{} again"  # the row that differs from the baseline by order and draws alone
 MEASURES = {"accuracy": 1, "loss": -1}  # and which sign of a difference is the better one
 MARGINS = {"accuracy": 0.01, "loss": 0.01}  # what makes no practical difference
-
-
-@dataclass(frozen=True)
-class PolicyRuns:
-    """What the runs of one policy gave.
-
-    Args:
-        train: float32, shape (4, epochs, seeds): clean loss, clean accuracy, augmented loss,
-            augmented accuracy, on train photos at the end of each epoch.
-        answers: float32, shape (epochs, seeds, photos): the probability of class 1 of every
-            clean valid photo.
-        dead: bool, shape (epochs, seeds).
-        weights: float32, the heads' after the last epoch, as `heads.gather_weights` gives them.
-    """
-
-    train: np.ndarray
-    answers: np.ndarray
-    dead: np.ndarray
-    weights: list[np.ndarray]
-
-
-def compare(
-    policies: Mapping[str, Augmentation | Sequence[keras.Layer]],
-    splits: Splits,
-    base: keras.Model,
-    *,
-    seeds: int = 20,
-    epochs: int = 30,
-    views: int | Mapping[str, int] = 8,
-    seed: int = 31415,
-    precision: str = "auto",
-    progress: bool = True,
-) -> "Comparison":
-    """Trains the lesson's head under several augmentations, each from the same starts.
-
-    Run number k of every policy starts from the same head and sees the photos in the same
-    order, so that two policies differ by the augmentation alone. The first policy is the
-    baseline; it is trained once more with another order and other draws among its stored views,
-    so that every table shows how far the same policy lies from itself. All seeds of a policy
-    train side by side as one Keras model; each run is what
-    `train(build_classifier(base, layers, seed=k), splits, seed=seed)` gives.
-
-    What is finished is kept in the cache: an interrupted comparison, or one with one more
-    policy, trains only what is missing.
-
-    Args:
-        policies: From a policy's name to its augmentation, two or more.
-        splits: The photos.
-        base: A frozen model from images to features, as `load_vgg16_base` gives.
-        seeds: How many runs a policy: 0 to `seeds` - 1.
-        epochs: How often every train photo is used.
-        views: How many augmented versions of a train photo there are to draw from, one number
-            or each policy's own. Nothing random is one version and a flip alone two, whatever
-            this says.
-        seed: Of the order of the photos and the dice of the augmentations.
-        precision: `"float32"`, `"bfloat16"`, or `"auto"`: the faster one here.
-        progress: Whether to say what is computed and show how far it is.
-
-    Returns:
-        A `Comparison`; of the policies that are finished, where the kernel was interrupted.
-
-    Raises:
-        TypeError: If `seeds` or `epochs` is not a whole number.
-        ValueError: If the policies are no dictionary or the splits no `Splits`, if there are fewer
-            than two policies or seeds, or no epoch, or a policy has
-            the name of the baseline's second training, or no number of views.
-        KeyboardInterrupt: If it is interrupted before the first policy is finished.
-    """
-    if not isinstance(policies, Mapping) or not all(map(_is_policy, policies.values())):
-        raise ValueError(
-            "Expected a dictionary from names to policies, each an Augmentation or a list of "
-            f'layers, received {policies!r}. Write {{"none": Augmentation(), "flip": '
-            'Augmentation(flip="horizontal")}.'
-        )
-    if not isinstance(splits, Splits):
-        raise ValueError(
-            f"Expected Splits behind the policies, received {type(splits).__name__}. Give what "
-            "`load_car_or_truck` returns, and the base after it."
-        )
-    if len(policies) < 2:
-        raise ValueError(f"Expected two policies or more, received {list(policies)}. Add another.")
-    check_count("seeds", seeds, least=2)
-    check_count("epochs", epochs)
-    baseline = next(iter(policies))
-    if AGAIN.format(baseline) in policies:
-        raise ValueError(
-            f"Expected no policy called {AGAIN.format(baseline)!r}: that is the row that compare "
-            "adds, the first policy trained once more. Choose another name."
-        )
-    numbers = dict(views) if isinstance(views, Mapping) else dict.fromkeys(policies, views)
-    if set(numbers) != set(policies):
-        raise ValueError(
-            f"Expected a number of views for each of {list(policies)}, received one for each of "
-            f"{list(numbers)}."
-        )
-    # Each row of the table: its augmentation, its views, and the seed of its order and draws.
-    wanted = {name: (policy, numbers[name], seed) for name, policy in policies.items()}
-    wanted[AGAIN.format(baseline)] = (policies[baseline], numbers[baseline], seed + 1)
-    options = {"epochs": epochs, "precision": precision, "progress": progress}
-    finished: dict[str, PolicyRuns] = {}
-    starts = gather_weights(
-        [split_model(build_classifier(base, (), seed=start)).head for start in range(seeds)],
-        base.output_shape[1:],
-    )
-    heads = Heads(starts)
-    for name, (policy, number, draws) in wanted.items():
-        try:
-            layers = policy.layers(seed) if isinstance(policy, Augmentation) else policy
-            if progress:
-                print(f"{name}: {seeds} runs.", flush=True)
-            parts = split_model(build_classifier(base, layers, seed=seed))
-            finished[name] = _run_policy(
-                parts, heads, starts, splits, views=number, seed=seed, draws=draws, **options
-            )
-        except KeyboardInterrupt:
-            if not finished:
-                raise
-            print(f"Interrupted; finished and kept: {', '.join(finished)}.")
-            break
-    return Comparison(finished, splits, baseline=baseline, seed=seed)
-
-
-def _run_policy(
-    parts: Parts,
-    heads: Heads,
-    starts,
-    splits: Splits,
-    *,
-    epochs,
-    views,
-    seed,
-    draws,
-    precision,
-    progress,
-) -> PolicyRuns:
-    """Returns a policy's runs, one for each head, out of the cache where they are there."""
-    train_views, clean, valid = open_features(
-        parts, splits, views=views, seed=seed, precision=precision, progress=progress
-    )
-    drawn = list_views(parts.front, views=views, seed=seed)
-    described = [view.fingerprint for view in drawn]
-    augments = described != [clean_view(parts.front).fingerprint]
-    arrays = [
-        *starts,
-        *(each for photos in (splits.train, splits.valid) for each in (photos.keys, photos.labels)),
-    ]
-    about = [
-        *(VERSION, fingerprint_base(parts.base), clean.precision, described),
-        *(epochs, draws, splits.train.batch_size),
-        *(hashlib.sha256(np.ascontiguousarray(array)).hexdigest() for array in arrays),
-    ]
-    seeds, shapes = len(starts[2]), {f"weight{n}": start.shape for n, start in enumerate(starts)}
-    expected = {
-        "train": ("float32", (4, epochs, seeds)),
-        "answers": ("float32", (epochs, seeds, splits.valid.count)),
-        "dead": ("bool", (epochs, seeds)),
-        **{name: ("float32", shape) for name, shape in shapes.items()},
-    }
-
-    def make() -> dict[str, np.ndarray]:
-        heads.restart(starts)
-        order = {"batch_size": splits.train.batch_size, "shuffle": True, "seed": draws}
-        augmented = in_order(train_views, splits.train.labels, seed=draws) if augments else None
-        with Progress(epochs, "Epochs", shown=progress) as line:
-            runs = train_runs(
-                heads,
-                splits,
-                batches=StoredViews(train_views, splits.train.labels, **order),
-                augmented=augmented,
-                clean=clean,
-                valid=valid,
-                epochs=epochs,
-                on_epoch_end=line.advance,
-            )
-        weights = dict(zip(shapes, runs.weights, strict=True))
-        return {"train": runs.train, "answers": runs.answers, "dead": runs.dead, **weights}
-
-    kept = cache.load_or_make(cache.name_entry("comparisons", about), make, arrays=expected)
-    train, answers, dead = (kept[name][:] for name in ("train", "answers", "dead"))
-    return PolicyRuns(train, answers, dead, [kept[name][:] for name in shapes])
-
-
-def train_runs(
-    heads: Heads,
-    splits: Splits,
-    *,
-    batches: StoredViews,
-    augmented: StoredViews | None,
-    clean: StoredFeatures,
-    valid: StoredFeatures,
-    epochs: int,
-    on_epoch_end=lambda: None,
-) -> PolicyRuns:
-    """Trains all heads on the same batches, and measures each of them after every epoch.
-
-    Args:
-        heads: As they begin.
-        splits: The photos, for their labels.
-        batches: Of the train photos' features, in the order of training.
-        augmented: The train photos' augmented features in large batches; `None` where nothing
-            is random, so that they are the clean ones.
-        clean: The train photos' clean features.
-        valid: The valid photos' clean features.
-        epochs: How often every train photo is used.
-        on_epoch_end: Called after each epoch that is measured.
-    """
-    labels, rows, answers, dead = splits.train.labels, [], [], []
-
-    def measure(epoch: int) -> None:
-        on_clean, alive = heads.answer(in_order([clean], labels))
-        on_views = on_clean if augmented is None else heads.answer(augmented, epoch=epoch)[0]
-        row = []
-        for given in (on_clean, on_views):
-            row += [measure_losses(given, labels).mean(axis=0)]
-            row += [_right(given, labels).mean(axis=0)]
-        rows.append(row)
-        answers.append(heads.answer(in_order([valid], splits.valid.labels))[0].T)
-        dead.append(~alive)
-        on_epoch_end()
-
-    heads.fit(batches, epochs=epochs, on_epoch_end=measure)
-    return PolicyRuns(
-        np.array(rows, "float32").swapaxes(0, 1),
-        np.array(answers, "float32"),
-        np.array(dead),
-        heads.get_weights(),
-    )
-
-
-def _is_policy(policy) -> bool:
-    if isinstance(policy, Augmentation):
-        return True
-    layers = policy if isinstance(policy, list | tuple) else [None]
-    return all(isinstance(layer, keras.Layer) for layer in layers)
-
-
-def _right(answers: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    return (answers > 0.5) == (labels > 0.5)
 
 
 class Comparison:
@@ -483,7 +224,7 @@ class Comparison:
             chosen = answers[-1]
         else:
             chosen = answers[self._choose_epochs(policy) - 1, np.arange(answers.shape[1])]
-        measured = _right if measure == "accuracy" else measure_losses
+        measured = is_right if measure == "accuracy" else measure_losses
         return measured(chosen.T, self._labels).T.astype(float)
 
     def _table(self, policy: str, runs: PolicyRuns) -> pd.DataFrame:
@@ -503,7 +244,7 @@ class Comparison:
             labels = self._labels[part]
             by_epoch = [answers.T[part] for answers in runs.answers]
             losses = [measure_losses(answers, labels).mean(axis=0) for answers in by_epoch]
-            shares = [_right(answers, labels).mean(axis=0) for answers in by_epoch]
+            shares = [is_right(answers, labels).mean(axis=0) for answers in by_epoch]
             columns[f"{name}_loss"] = np.ravel(losses)
             columns[f"{name}_binary_accuracy"] = np.ravel(shares)
         table = pd.DataFrame(columns)

@@ -6,8 +6,9 @@ import pytest
 
 from course_utils.augmentation.policy import Augmentation
 from course_utils.data.duplicates import group_near_duplicates
-from course_utils.evaluation import comparison
-from course_utils.evaluation.comparison import Comparison, PolicyRuns, compare
+from course_utils.evaluation.compare import AGAIN, compare
+from course_utils.evaluation.comparison import Comparison
+from course_utils.evaluation.runs import PolicyRuns
 from course_utils.models.classifier import build_classifier
 from course_utils.training import heads
 from course_utils.training.train import train
@@ -223,4 +224,4 @@ def test_the_chosen_epoch_is_chosen_on_select_and_judged_on_sealed(make_splits):
 def test_comparison_module_takes_layers_as_well(make_base, make_splits):
     flip = [keras.layers.RandomFlip("horizontal", seed=1, dtype="float32")]
     found = compare({"none": [], "flip": flip}, make_splits(), make_base(), **OPTIONS)
-    assert found.policies == ["none", "flip", comparison.AGAIN.format("none")]
+    assert found.policies == ["none", "flip", AGAIN.format("none")]

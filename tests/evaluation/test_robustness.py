@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from course_utils.augmentation.catalogue import CATALOGUE
 from course_utils.augmentation.policy import Augmentation
 from course_utils.evaluation import robustness
-from course_utils.evaluation.comparison import compare
+from course_utils.evaluation.compare import compare
 from course_utils.evaluation.robustness import (
     DONE_OR_NOT,
     LEFT_TO_DICE,
