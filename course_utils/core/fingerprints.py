@@ -290,8 +290,7 @@ def _list_references(function: types.FunctionType) -> Iterator[tuple[str, object
 
 def _follow_code(code: types.CodeType, names: dict, free: dict) -> Iterator[tuple[str, object]]:
     imported, dotted, found = {}, "", None
-    for step in dis.get_instructions(code):
-        kind, name = step.opname, step.argval
+    for kind, name in _list_steps(code):
         if kind in ("LOAD_GLOBAL", "LOAD_NAME") and name in names:
             dotted, found = name, names[name]
         elif kind == "LOAD_DEREF" and isinstance(free.get(name), types.ModuleType):
@@ -319,6 +318,16 @@ def _follow_code(code: types.CodeType, names: dict, free: dict) -> Iterator[tupl
             dotted, found = "", None
         if found is not None and not hasattr(builtins, dotted):
             yield dotted, found
+
+
+def _list_steps(code: types.CodeType) -> Iterator[tuple[str, object]]:
+    """Gives each instruction's name and argument; Python 3.13's double ones, one by one."""
+    for step in dis.get_instructions(code):
+        kinds = step.opname.replace("_LOAD_", " LOAD_").replace("_STORE_", " STORE_").split()
+        if len(kinds) == 2 and isinstance(step.argval, tuple):
+            yield from zip(kinds, step.argval, strict=True)
+        else:
+            yield step.opname, step.argval
 
 
 def _module_of(found) -> str:
