@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "course_utils"
 # evaluation ← exercises, lessons ← cli; figures get what they show as arguments.
 BELOW = {
     "core": (),
-    "figures": (),
+    "figures": ("core",),
     "data": ("core",),
     "models": ("core",),
     "augmentation": ("core",),

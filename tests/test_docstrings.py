@@ -21,6 +21,8 @@ COMPLETE = (
     "course_utils.core.checks",
     "course_utils.data.duplicates",
     "course_utils.data.synthetic",
+    "course_utils.figures",
+    "course_utils.lessons.figure_files",
 )
 
 

@@ -13,12 +13,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from course_utils.core.checks import check_choice
+
 _LOOK = matplotlib.rc_params_from_file(
     Path(__file__).with_name("course.mplstyle"), use_default_template=False
 )
 COLORS = tuple(_LOOK["axes.prop_cycle"].by_key()["color"])
 GRAY = "0.5"
-LETTERS_PER_INCH = 11  # of a title, about
+LETTERS_PER_INCH = 9  # of a title, about
 # A decorator: inside the function, figures have the course's look, whatever the reader's own
 # matplotlibrc says. What is drawn later has it too: see `DescribedFigure.savefig`.
 course_style = matplotlib.style.context(["default", _LOOK])
@@ -78,11 +80,7 @@ class DescribedFigure(Figure):
             "svg": {"Date": None, "Title": self.title, "Description": self.alt_text},
             "pdf": {"CreationDate": None, "Title": self.title, "Subject": self.alt_text},
         }
-        if file_format not in metadata:
-            raise ValueError(
-                f"Expected a format out of {', '.join(metadata)}, received {file_format!r}. "
-                "Choose one of them."
-            )
+        check_choice("file_format", file_format, metadata)
         # A little smaller, pixel for pixel the same: notebooks carry a dozen of them.
         options = {"pil_kwargs": {"optimize": True}} if file_format == "png" else {}
         stream = io.BytesIO()

@@ -16,7 +16,7 @@ from course_utils.figures.lines import (
     ACCURACY,
     LOSS,
     check_alive,
-    check_number,
+    check_curves,
     count_dead,
     label_ends,
     scale_counts,
@@ -56,7 +56,7 @@ def plot_curves(
 epochs the training loss goes from 0.75 to 0.50, the validation loss from 0.75 to 0.50 (lowest \
 0.50); the last validation accuracy is 0.50.'
     """
-    check_number(list(histories))
+    check_curves(list(histories))
     parts = ["Loss and accuracy by epoch, measured on clean photos."]
     for run, history in histories.items():
         check_columns(history, CURVES, "Take it from `train`.")
@@ -99,7 +99,7 @@ def plot_seed_bands(policies: Mapping[str, pd.DataFrame], *, title: str) -> Desc
         >>> fig.axes[0].lines[0].get_ydata()
         array([0.625])
     """
-    check_number(list(policies))
+    check_curves(list(policies))
     for runs in policies.values():
         check_columns(runs, ("seed", "epoch", "dead_head", *CURVES), "Take it from `load_results`.")
     # Whether a run's head was dead in the end, for each of its rows.

@@ -72,14 +72,14 @@ def split_policies(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
         1
     """
     policies = list(dict.fromkeys(table["policy"]))
-    check_number(policies)
+    check_curves(policies)
     alive = table[~table["dead_head"]]
     split = {policy: alive[alive["policy"] == policy] for policy in policies}
     check_alive(split)
     return split
 
 
-def check_number(names: Sequence[str]) -> None:
+def check_curves(names: Sequence[str]) -> None:
     """Refuses more runs or policies than can be told apart, or none.
 
     Args:
@@ -89,7 +89,7 @@ def check_number(names: Sequence[str]) -> None:
         ValueError: If there are not one to six.
 
     Example:
-        >>> check_number(["none", "flip"])
+        >>> check_curves(["none", "flip"])
     """
     if not 1 <= len(names) <= len(COLORS):
         raise ValueError(

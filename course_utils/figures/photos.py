@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
+from course_utils.core.checks import check_count
 from course_utils.figures.base import LETTERS_PER_INCH, DescribedFigure, course_style
 
 # In inches; a figure has 100 dots per inch.
@@ -20,6 +21,7 @@ GAP = 0.06
 MARGIN = 0.1
 LINE = 0.17  # of small text
 TOP = 0.4  # of the title
+LARGEST_PIXEL = 2.0  # a contrast may carry a pixel a little past 1, where it is shown as 1
 
 
 @course_style
@@ -41,7 +43,8 @@ def plot_photos(
         note: Lines below the photos, which the alt text repeats.
 
     Raises:
-        ValueError: If there is no photo, or not a caption for each.
+        TypeError: If `columns` is not a whole number.
+        ValueError: If there is no photo, not a caption for each, or pixels go up to 255.
 
     Example:
         >>> fig = plot_photos(np.zeros((3, 8, 8, 3)), ["Car", "Car", "Truck"], title="Three")
@@ -49,6 +52,7 @@ def plot_photos(
         'Three. 3 photos in 1 row: 2 × Car, 1 × Truck.'
     """
     captions = list(captions)
+    check_count("columns", columns)
     if not len(images) or len(captions) not in (0, len(images)):
         raise ValueError(
             f"Expected one photo or more, and a caption for each or none at all, received "
@@ -86,6 +90,9 @@ def plot_views(
         views: float in [0, 1], shape (count, height, width, 3), count a square such as 16.
         title: Of the figure.
         captions: One for each view, or none.
+
+    Raises:
+        ValueError: If pixels go up to 255.
 
     Example:
         >>> photo = np.zeros((8, 8, 3))
@@ -218,11 +225,16 @@ def plot_classes(
         columns: Photos in a row; a class's last row may be shorter.
         title: Of the figure.
 
+    Raises:
+        TypeError: If `columns` is not a whole number.
+        ValueError: If pixels go up to 255.
+
     Example:
         >>> images, labels = np.zeros((3, 8, 8, 3)), np.array([[0], [0], [1]])
         >>> plot_classes(images, labels, ("Car", "Truck")).alt_text
         'Photos by class. 2 of class Car and 1 of class Truck, in rows of up to 12.'
     """
+    check_count("columns", columns)
     classes = {
         name: images[labels[:, 0] == label]
         for label, name in enumerate(class_names)
@@ -293,6 +305,12 @@ def _place_photo(
     top: float,
     size: float | tuple[float, float],
 ) -> Axes:
+    if np.ndim(image) != 3 or np.shape(image)[-1] != 3 or np.max(image) > LARGEST_PIXEL:
+        raise ValueError(
+            "Expected photos of shape (height, width, 3) with values from 0 to 1, received one of "
+            f"shape {np.shape(image)} with values up to {np.max(image):g}. Divide by 255 what "
+            "goes up to 255, and repeat a gray photo's channel three times."
+        )
     width, height = np.broadcast_to(size, 2)
     across, up = fig.get_size_inches()
     ax = fig.add_axes((left / across, 1 - (top + height) / up, width / across, height / up))
@@ -310,4 +328,4 @@ def _write(fig: DescribedFigure, text: str, *, left: float, top: float, **option
 
 def _count_changed(images: np.ndarray, originals: np.ndarray) -> int:
     """Returns how many images differ from their original, or from the one they all have."""
-    return int(np.any(images != originals, axis=(1, 2, 3)).sum())
+    return int(np.any(np.not_equal(images, originals), axis=(1, 2, 3)).sum())

@@ -32,7 +32,12 @@ TOLERANCE = 8  # of 255, in any color of any patch
 
 
 def committed_dir() -> Path:
-    """Returns the folder of the committed figures."""
+    """Returns the folder of the committed figures.
+
+    Example:
+        >>> committed_dir().parts[-2:]
+        ('docs', 'figures')
+    """
     return settings.project_dir() / "docs" / "figures"
 
 
@@ -45,6 +50,10 @@ def choose_entries(name: str | None = None) -> list[Entry]:
     Raises:
         ValueError: If there is no such figure.
         FileNotFoundError: If its results are missing.
+
+    Example:
+        >>> [entry.lesson for entry in choose_entries("where-augmentation-runs")]
+        ['docs']
     """
     if name is not None:
         check_choice("figure", name, FIGURES)
@@ -87,6 +96,12 @@ def write_figures(
 
     Raises:
         ValueError: If real photos were to go among the committed figures.
+
+    Example:
+        >>> with tempfile.TemporaryDirectory() as name:
+        ...     manifest = write_figures(choose_entries("where-augmentation-runs"), Path(name))
+        >>> manifest["figures"]["where-augmentation-runs"]["file"]
+        'where-augmentation-runs.png'
     """
     if str(photos) != settings.SYNTHETIC and folder.resolve() == committed_dir().resolve():
         raise ValueError(
@@ -161,6 +176,10 @@ def read_manifest(folder: Path) -> dict:
     Raises:
         FileNotFoundError: If there is none.
         ValueError: If it is damaged.
+
+    Example:
+        >>> sorted(read_manifest(committed_dir()))
+        ['figures', 'versions']
     """
     path = folder / MANIFEST
     try:
@@ -203,6 +222,10 @@ def find_drift(entries: Sequence[Entry], *, complete: bool = True) -> list[Drift
         entries: The figures.
         complete: Whether they are all there are: then a committed figure that is not among them
             has drifted as well.
+
+    Example:
+        >>> find_drift(choose_entries("where-augmentation-runs"), complete=False)
+        []
     """
     committed = read_manifest(committed_dir())["figures"]
     with tempfile.TemporaryDirectory() as name:
@@ -275,6 +298,15 @@ def write_page(drifts: Sequence[Drift], path: Path) -> Path:
     Args:
         drifts: The figures.
         path: Of the page.
+
+    Returns:
+        The path.
+
+    Example:
+        >>> with tempfile.TemporaryDirectory() as name:
+        ...     page = write_page([Drift("line", "It is not committed yet.", {})], Path(name, "a"))
+        ...     print("<h2>line</h2>" in page.read_text(encoding="utf-8"))
+        True
     """
     with atomic_write(path) as beside:
         beside.write_text("\n".join(_lines_of_page(drifts)), encoding="utf-8")

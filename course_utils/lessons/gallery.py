@@ -74,6 +74,13 @@ def figure(lesson: str, *, source: str) -> Callable:
     Args:
         lesson: Where the figure is shown: a lesson's number, `"README"`, or `"docs"`.
         source: `NOTHING`, `PHOTOS`, or the name of a file in data/results.
+
+    Example:
+        >>> @figure("docs", source=NOTHING)
+        ... def empty_page():
+        ...     return DescribedFigure(title="Empty")
+        >>> FIGURES.pop("empty-page").lesson
+        'docs'
     """
 
     def register(draw):
@@ -324,18 +331,19 @@ def photo_worth(table: pd.DataFrame) -> DescribedFigure:
 
 
 def _plot_differences(differences: pd.DataFrame, measure: str) -> DescribedFigure:
-    title = f"Difference in {measure} from no augmentation"
+    title = f"How far is each policy's {measure} from no augmentation?"
+    measure = f"{measure} on held-out validation photos"
     return comparisons.plot_differences(differences, baseline="none", measure=measure, title=title)
 
 
 @figure("05", source="differences-accuracy.csv")
 def differences_in_accuracy(differences: pd.DataFrame) -> DescribedFigure:
-    return _plot_differences(differences, "accuracy on held-out validation photos")
+    return _plot_differences(differences, "accuracy")
 
 
 @figure("05", source="differences-loss.csv")
 def differences_in_loss(differences: pd.DataFrame) -> DescribedFigure:
-    return _plot_differences(differences, "loss on held-out validation photos")
+    return _plot_differences(differences, "loss")
 
 
 @figure("05", source=VIEWS)

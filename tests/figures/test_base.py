@@ -1,7 +1,5 @@
 import base64
-import doctest
 import importlib.resources
-import inspect
 import tomllib
 
 import matplotlib
@@ -14,7 +12,6 @@ import course_utils
 from course_utils.core.settings import project_dir
 from course_utils.figures import base, comparisons, curves, lines, photos, pipelines, trends
 
-MODULES = (base, comparisons, curves, lines, photos, pipelines, trends)
 PNG = b"\x89PNG\r\n\x1a\n"
 IMAGES = np.random.default_rng(0).random((4, 8, 8, 3)).astype("float32")
 
@@ -111,24 +108,6 @@ def test_no_figure_calls_the_reader_to_old_words(name):
         assert not [text for text in written if word in text.lower()]
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
-def test_every_public_function_has_an_example_that_holds(module):
-    for name, thing in vars(module).items():
-        defined_here = getattr(thing, "__module__", "") == module.__name__
-        if defined_here and not name.startswith("_") and inspect.isfunction(thing):
-            assert ">>>" in thing.__doc__, name
-    outcome = doctest.testmod(module)
-    assert outcome.attempted and not outcome.failed
-
-
-@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
-def test_figures_need_no_other_package_of_the_course(module):
-    allowed = ("course_utils.figures", "course_utils.core")
-    used = [inspect.getmodule(thing) for thing in vars(module).values()]
-    names = {thing.__name__ for thing in used if thing and thing.__name__.startswith("course_")}
-    assert all(name.startswith(allowed) for name in names)
-
-
 def test_the_style_sheet_travels_with_the_package():
     sheet = importlib.resources.files("course_utils.figures") / "course.mplstyle"
     assert sheet.is_file()
@@ -142,7 +121,7 @@ def test_each_color_has_a_line_style_and_a_marker_of_its_own():
 
 def test_a_long_title_is_written_in_several_lines():
     fig = base.DescribedFigure(title="word " * 30 + "end", figsize=(4, 2))
-    assert max(map(len, fig.get_suptitle().split("\n"))) <= 44
+    assert max(map(len, fig.get_suptitle().split("\n"))) <= 36
 
 
 @pytest.mark.parametrize("file_format", ["png", "svg", "pdf"])
@@ -152,7 +131,7 @@ def test_a_format_of_files_is_written_the_same_way_twice(file_format):
 
 
 def test_another_format_is_refused():
-    with pytest.raises(ValueError, match="out of png, svg, pdf, received 'gif'"):
+    with pytest.raises(ValueError, match="out of 'png', 'svg', 'pdf', received 'gif'"):
         base.DescribedFigure(title="A").to_bytes("gif")
 
 

@@ -53,6 +53,14 @@ def test_photos_without_a_caption_each_are_refused(images, count, captions):
         photos.plot_photos(images[:count], captions)
 
 
+def test_pixels_up_to_255_and_other_shapes_are_refused(images):
+    for odd in (255 * images, images[..., :1]):
+        with pytest.raises(ValueError, match="values from 0 to 1, received one of shape"):
+            photos.plot_photos(odd, [])
+    with pytest.raises(ValueError, match="`columns` to be a whole number from 1"):
+        photos.plot_photos(images, [], columns=0)
+
+
 def test_views_stand_beside_their_large_photo(images):
     fig = photos.plot_views(images[0], images, captions=[f"view {n}" for n in range(16)])
     assert "16 versions of it in a grid, 15 of which differ" in fig.alt_text
