@@ -1,7 +1,7 @@
-"""Checks of arguments: each says what was expected, what was received and how to fix it.
+"""Checks of arguments; each error says what was expected, what was received and how to fix it.
 
 A value of the wrong type raises a TypeError, a value out of range a ValueError. NumPy's numbers
-count as numbers, `True` and `False` do not.
+are accepted as numbers; `True` and `False` are not.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,13 +13,13 @@ def check_choice(name: str, value: Any, choices: Iterable[str | None], hint: str
     """Returns the value if it is one of the choices.
 
     Args:
-        name: What the argument is called.
+        name: The argument's name.
         value: What was received for it.
-        choices: Every string that is allowed, and `None` where that is.
-        hint: How to fix it; the end of the message.
+        choices: The allowed strings; `None` may be among them.
+        hint: How to fix it, for the end of the message.
 
     Raises:
-        ValueError: If it is none of them.
+        ValueError: If it is not one of them.
 
     Example:
         >>> check_choice("split", "valid", ("train", "valid"))
@@ -27,13 +27,14 @@ def check_choice(name: str, value: Any, choices: Iterable[str | None], hint: str
         >>> check_choice("split", "test", ("train", "valid"))
         Traceback (most recent call last):
             ...
-        ValueError: Expected `split` out of 'train', 'valid', received 'test'. Choose one of these.
+        ValueError: Expected `split` to be one of 'train', 'valid', received 'test'. Choose one \
+of these.
     """
     choices = tuple(choices)
-    # Only then compared: an array is compared element by element.
+    # The type is checked first, since an array would be compared element by element.
     if not isinstance(value, str | None) or value not in choices:
         raise ValueError(
-            f"Expected `{name}` out of {', '.join(map(repr, choices))}, received {value!r}. "
+            f"Expected `{name}` to be one of {', '.join(map(repr, choices))}, received {value!r}. "
             f"{hint or 'Choose one of these.'}"
         )
     return value
@@ -43,13 +44,13 @@ def check_count(name: str, value: Any, least: int = 1, most: int | None = None) 
     """Returns the value as an int if it is a whole number within the limits.
 
     Args:
-        name: What the argument is called.
+        name: The argument's name.
         value: What was received for it: an int or one of NumPy's integers.
-        least: The smallest that is allowed.
-        most: The largest that is allowed; `None` sets no limit.
+        least: The smallest number allowed.
+        most: The largest number allowed; `None` sets no limit.
 
     Raises:
-        TypeError: If it is not a whole number; 2.0 is none.
+        TypeError: If it is not a whole number; 2.0 is a float.
         ValueError: If it is below `least` or above `most`.
 
     Example:
@@ -75,10 +76,10 @@ def check_number(name: str, value: Any, least: float, most: float, hint: str = "
     """Returns the value as a float if it is a number within the limits, both included.
 
     Args:
-        name: What the argument is called.
+        name: The argument's name.
         value: What was received for it.
-        least: The smallest that is allowed.
-        most: The largest that is allowed.
+        least: The smallest number allowed.
+        most: The largest number allowed.
         hint: How to fix it; the end of the message.
 
     Raises:
@@ -107,7 +108,7 @@ def check_fraction(name: str, value: Any) -> float:
     """Returns the value as a float if it is a number from 0 to 1, both included.
 
     Args:
-        name: What the argument is called.
+        name: The argument's name.
         value: What was received for it.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Every number a run depends on, and the only place that reads environment variables."""
+"""The numbers of each profile, and the environment variables, which only this module reads."""
 
 import os
 from collections.abc import Iterator
@@ -10,27 +10,27 @@ from course_utils.core.checks import check_choice
 
 SYNTHETIC = "synthetic"
 EMPTY_PREPARED = (
-    "holds no weights: is it mounted, and did python -m course_utils fetch --all fill it? What is "
-    "not there, every student computes"
+    "holds no weights: is it mounted, and did python -m course_utils fetch --all fill it? Every "
+    "student computes what is missing there"
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The numbers of one run.
+    """The numbers of one profile.
 
     Args:
         profile: `"quick"` or `"full"`.
-        train_photos: How many train photos are used; `None` is all of them.
-        valid_photos: How many valid photos are used; `None` is all of them.
-        synthetic_train_photos: How many train vehicles the synthetic dataset has.
-        synthetic_valid_photos: How many valid vehicles the synthetic dataset has.
-        views: How many augmented versions of each train photo are stored when
-            training runs on stored features.
-        batch_size: Photos per gradient step.
-        epochs: How often training goes through the train photos.
+        train_photos: How many training photos to use; `None` means all.
+        valid_photos: How many validation photos to use; `None` means all.
+        synthetic_train_photos: How many training photos the synthetic dataset has.
+        synthetic_valid_photos: How many validation photos the synthetic dataset has.
+        views: How many augmented versions of each training photo are stored, when training runs
+            on stored features.
+        batch_size: Photos per training step.
+        epochs: How often training uses each training photo.
         image_size: (height, width) in pixels.
-        seed: The seed that lessons use, as in Kaggle's lesson.
+        seed: The lessons' seed, the same as in Kaggle's lesson.
     """
 
     profile: str
@@ -46,7 +46,7 @@ class Settings:
 
 
 PROFILES = {
-    # A lesson costs 300 + 200 clean passes and 300 x 3 augmented ones: minutes on a laptop's CPU.
+    # 300 + 200 clean photos and 300 × 3 augmented ones go through the base: minutes on a CPU.
     "quick": Settings(
         profile="quick",
         train_photos=300,
@@ -54,7 +54,7 @@ PROFILES = {
         synthetic_train_photos=300,
         synthetic_valid_photos=200,
         views=3,
-        # Few photos make few steps: smaller batches make more of them in thirty epochs.
+        # Smaller batches, so that few photos still give many training steps.
         batch_size=16,
     ),
     "full": Settings(
@@ -63,7 +63,7 @@ PROFILES = {
         valid_photos=None,
         synthetic_train_photos=4000,
         synthetic_valid_photos=2000,
-        # Could not be told from thirty: data/results/views-differences-….csv.
+        # No measurable difference from 30 views: data/results/views-differences-….csv.
         views=8,
         batch_size=64,
     ),
@@ -92,8 +92,11 @@ def profile_override() -> str | None:
 
 
 def overrides() -> dict[str, str]:
-    """Returns `COURSE_PROFILE` and `COURSE_DATA_DIR=synthetic`, as far as they are set: anyone
-    who is to get the same photos and features elsewhere has to set them too."""
+    """Returns the variables that must be set on another machine to get the same features there.
+
+    Returns:
+        `COURSE_PROFILE`, and `COURSE_DATA_DIR` if it is `synthetic`, as far as they are set.
+    """
     found = {"COURSE_PROFILE": profile_override(), "COURSE_DATA_DIR": photos_override()}
     return {
         name: value
@@ -103,41 +106,44 @@ def overrides() -> dict[str, str]:
 
 
 def project_dir() -> Path:
-    """Returns the folder of the course: the checkout, or else where Python was started."""
+    """Returns the course's folder: the checkout, or otherwise the folder Python was started in."""
     checkout = Path(__file__).resolve().parents[2]
     return checkout if (checkout / "pyproject.toml").is_file() else Path.cwd()
 
 
 def _from_project(folder: str | Path) -> Path:
-    # A notebook's kernel starts in notebooks/, a command elsewhere: one variable, one folder.
+    # A notebook's kernel and a command start in different folders, but must find the same one.
     return project_dir() / Path(folder).expanduser()
 
 
 def photos_override() -> str | None:
-    """Returns what `COURSE_DATA_DIR` says: a folder, the word `synthetic`, or `None`.
+    """Returns the value of `COURSE_DATA_DIR`: a folder, the word `synthetic`, or `None`.
 
-    A relative path counts from the course's folder, wherever Python was started.
+    A relative path starts at the course's folder.
     """
     named = os.environ.get("COURSE_DATA_DIR") or None
     return named if named in (None, SYNTHETIC) else str(_from_project(named))
 
 
 def data_dir() -> Path:
-    """Returns the folder `data` of the course."""
+    """Returns the course's folder `data`."""
     return project_dir() / "data"
 
 
 def cache_dir() -> Path:
-    """Returns the folder that downloads and computed features go to (`COURSE_CACHE_DIR`)."""
+    """Returns the folder of downloads and computed features (`COURSE_CACHE_DIR`)."""
     return _from_project(os.environ.get("COURSE_CACHE_DIR") or data_dir() / "cache")
 
 
 def prepared_dir() -> Path | None:
-    """Returns the read-only folder that is looked at before the cache (`COURSE_PREPARED_DIR`).
+    """Returns the read-only folder that is searched before the cache (`COURSE_PREPARED_DIR`).
+
+    Returns:
+        The folder, or `None` if the variable is not set.
 
     Raises:
-        FileNotFoundError: If there is no such folder: every student would quietly compute what
-            was prepared for all.
+        FileNotFoundError: If the variable is set, but there is no such folder. Otherwise every
+            student would compute again what was prepared for the class, without a word.
     """
     named = os.environ.get("COURSE_PREPARED_DIR")
     if not named:
@@ -146,17 +152,20 @@ def prepared_dir() -> Path | None:
     if not folder.is_dir():
         raise FileNotFoundError(
             "Expected the environment variable COURSE_PREPARED_DIR to name the folder that "
-            f"python -m course_utils fetch --all made, received {named!r}, which is no folder "
+            f"python -m course_utils fetch --all made, received {named!r}, which is not a folder "
             "here. Mount it, correct the variable, or unset it to compute everything yourself."
         )
     return folder
 
 
 def stored_place(folder: Path) -> Path | None:
-    """Returns a folder's path below the prepared folder or the cache, `None` where it is outside.
+    """Returns a folder's path relative to the prepared folder or the cache.
 
     Args:
         folder: Any folder.
+
+    Returns:
+        The relative path, or `None` if the folder is in neither of them.
     """
     for root in (prepared_dir(), cache_dir()):
         if root and folder.resolve().is_relative_to(root.resolve()):
@@ -166,10 +175,10 @@ def stored_place(folder: Path) -> Path | None:
 
 @contextmanager
 def environment(**variables: str | None) -> Iterator[None]:
-    """Sets environment variables, for kernels started meanwhile too, and puts them back.
+    """Sets environment variables inside a `with` block, also for kernels started there.
 
     Args:
-        **variables: By their names; `None` unsets one.
+        **variables: Names and values; `None` unsets a variable.
     """
     before = {name: os.environ.get(name) for name in variables}
     try:
@@ -189,29 +198,32 @@ def _set_variable(name: str, value: str | None) -> None:
 
 
 def keras_home() -> Path:
-    """Returns the folder that Keras keeps its downloads in (`KERAS_HOME`)."""
+    """Returns the folder of Keras's own downloads (`KERAS_HOME`)."""
     return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras").expanduser()
 
 
 def visible_gpus() -> str | None:
-    """Returns what `CUDA_VISIBLE_DEVICES` says, which hides GPUs where it is empty or -1."""
+    """Returns the value of `CUDA_VISIBLE_DEVICES`, which hides all GPUs if it is empty or -1."""
     return os.environ.get("CUDA_VISIBLE_DEVICES")
 
 
 def find_stored(relative: str | Path) -> Path | None:
-    """Returns where a file or folder of the cache lies already: prepared, cached, or nowhere.
+    """Returns a file or folder of the prepared folder or the cache, whichever has it first.
 
     Args:
-        relative: The path below the cache's folder.
+        relative: The path relative to the cache.
+
+    Returns:
+        The path, or `None` if neither has it.
     """
     return next(iter(list_stored(relative)), None)
 
 
 def list_stored(relative: str | Path) -> list[Path]:
-    """Returns every place where a file or folder of the cache lies already, prepared first.
+    """Returns all copies of a file or folder: of the prepared folder first, then of the cache.
 
     Args:
-        relative: The path below the cache's folder.
+        relative: The path relative to the cache.
     """
     folders = [folder for folder in (prepared_dir(), cache_dir()) if folder]
     return [folder / relative for folder in folders if (folder / relative).exists()]

@@ -1,4 +1,4 @@
-"""Unpacks the photos of a zip archive, and nothing else of it, into a folder of their own."""
+"""Unpacks the photos of a zip archive, and no other files, into a folder."""
 
 import errno
 import hashlib
@@ -16,42 +16,42 @@ from course_utils.data.images import is_photo
 
 MOST_PHOTOS = 200_000
 MOST_BYTES = 20 * 10**9
-# Photos are compressed already: what unpacks to more than this many times its size is a bomb.
+# Photos are compressed already, so an archive that unpacks to more than this many times its size
+# is a zip bomb.
 MOST_RATIO = 20
-SMALL = 10**7  # bytes that no ratio is asked of: synthetic pictures compress well
+SMALL = 10**7  # bytes; smaller archives may have any ratio, since synthetic images compress well
 CHUNK = 2**20
 
-# What reading a damaged archive raises.
+# The errors that reading a damaged archive may raise.
 DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError),
-    # An OSError only where the archive sends the reader to a place that cannot be.
+    # An OSError only if the archive names a position outside the file.
     *(ValueError, LookupError, OverflowError, OSError),
 )
 
 
 class NoPhotos(ValueError):
-    """A zip archive without train|valid / two classes of photos."""
+    """A zip archive without folders train and valid, each with folders of photos."""
 
 
 def unpack_photos(archive: Path, folder: Path, *, looked_at_first: Sequence[Path] = ()) -> Path:
-    """Unpacks the photos of train|valid / two classes, however deep in the archive they lie.
+    """Unpacks the photos of an archive's folders train and valid, however deep these are nested.
 
-    A photo's place is built from four checked names, so that nothing in the archive can name a
-    place outside `folder`; links, hidden files and whatever is no photo are left out.
+    Each photo's path is built from four checked names, so that no file can be written outside of
+    `folder`. Links, hidden files and files other than photos are left out.
 
     Args:
         archive: A zip file.
-        folder: Where the unpacked folders go, one an archive.
-        looked_at_first: Other folders where it may lie unpacked already.
+        folder: Where to put the unpacked archives, each in a folder of its own.
+        looked_at_first: Other folders that may have the unpacked archive already.
 
     Returns:
-        The folder with train and valid, unpacked whole; it is taken as it stands where it
-        exists.
+        The folder with train and valid. If it exists already, it is used as it is.
 
     Raises:
-        NoPhotos: If the archive holds no such layout.
-        ValueError: If it is damaged, encrypted, or a bomb.
-        OSError: If the file cannot be read, or the folder not be written.
+        NoPhotos: If the archive has no such folders.
+        ValueError: If it is damaged, encrypted, or a zip bomb.
+        OSError: If the archive cannot be read, or the folder cannot be written.
     """
     try:
         with zipfile.ZipFile(archive) as opened:
@@ -73,16 +73,16 @@ def unpack_photos(archive: Path, folder: Path, *, looked_at_first: Sequence[Path
         if isinstance(error, OSError) and error.errno != errno.EINVAL:
             raise
         raise ValueError(
-            f"Expected a whole zip archive, received {readable_name(archive)}, which cannot be "
-            f"unpacked ({str(error) or type(error).__name__}). Download it again, or take it away."
+            f"Expected a complete zip archive, received {readable_name(archive)}, which cannot be "
+            f"unpacked ({str(error) or type(error).__name__}). Download it again, or remove it."
         ) from error
 
 
 def _choose_members(opened: zipfile.ZipFile, archive: Path) -> dict[str, zipfile.ZipInfo]:
-    """Returns the photos by split/class/name, once they are known to be no bomb."""
+    """Returns the photos by split/class/name, and checks that they are not a zip bomb."""
     chosen, roots = {}, set()
     for member in opened.infolist():
-        # The parts from train or valid on; where there are several, the last.
+        # The path from train or valid on; from the last one, if there are several.
         *root, split, class_name, name = ("", "", "", *PurePosixPath(member.filename).parts)
         if split in SPLITS and _is_plain(class_name) and _is_plain(name) and is_photo(name):
             if stat.S_ISLNK(member.external_attr >> 16) or "__MACOSX" in root:
@@ -93,7 +93,7 @@ def _choose_members(opened: zipfile.ZipFile, archive: Path) -> dict[str, zipfile
         what = f"{len(roots)} places with such folders" if len(roots) > 1 else "none"
         raise NoPhotos(
             "Expected one place with the folders train and valid, each with one folder of photos "
-            f"a class, in {readable_name(archive)}, received {what}."
+            f"per class, in {readable_name(archive)}, received {what}."
         )
     packed = archive.stat().st_size
     unpacked = sum(member.file_size for member in chosen.values())
@@ -106,11 +106,11 @@ def _choose_members(opened: zipfile.ZipFile, archive: Path) -> dict[str, zipfile
 
 
 def _is_plain(part: str) -> bool:
-    """Whether a name stays where it is put, on Windows too."""
+    """Whether a name is safe as one part of a path, on Windows too."""
     return part[0] not in "._ " and not part.endswith((" ", ".")) and not set(part) & set("\\:/\0")
 
 
 def _fingerprint(chosen: dict[str, zipfile.ZipInfo]) -> str:
-    """Changes whenever a photo does, and not with the archive's name or date."""
+    """Returns a name that depends on the photos, not on the archive's name or date."""
     facts = sorted((name, member.CRC, member.file_size) for name, member in chosen.items())
     return "zip-" + hashlib.sha256(repr(facts).encode("utf-8", "surrogatepass")).hexdigest()[:20]

@@ -1,4 +1,4 @@
-"""Downloads the lesson's photos from Kaggle, with progress, and never waits for ever."""
+"""Downloads the lesson's photos from Kaggle, with a progress line and time limits."""
 
 import json
 import os
@@ -20,9 +20,9 @@ DATASET = "ryanholbrook/car-or-truck"
 STORED_NAME = Path("photos", "kaggle")
 FAILED_NAME = Path("photos", "kaggle-failed.json")
 FIRST_BYTE = 10.0  # seconds
-STALL = 30.0  # seconds without a byte more
-REMEMBERED = 6 * 3600  # seconds for which a failure is not tried again
-# A process of its own can be ended whatever it waits for.
+STALL = 30.0  # seconds without another byte
+REMEMBERED = 6 * 3600  # seconds before another try after a failure
+# In a process of its own, which can be ended at any time.
 COMMAND = [
     *(sys.executable, "-c"),
     f"import kagglehub; print('\\n' + kagglehub.dataset_download({DATASET!r}))",
@@ -30,29 +30,30 @@ COMMAND = [
 
 
 class DownloadFailed(OSError):
-    """Kaggle's photos could not be downloaded; the message says why."""
+    """Kaggle's photos cannot be downloaded; the message says why."""
 
 
-def download_photos(*, anew: bool = False, progress: bool = True) -> Path:
-    """Returns the folder of Kaggle's photos, downloaded through kagglehub without an account.
+def download_photos(*, retry: bool = False, progress: bool = True) -> Path:
+    """Downloads Kaggle's photos through kagglehub, without an account, unless they are cached.
 
-    A failure is remembered for six hours, so that a student without a network does not wait at
-    the start of every lesson.
+    After a failure it does not try again for six hours, so that a student without an internet
+    connection does not wait at the start of every lesson.
 
     Args:
-        anew: Whether to try in spite of a remembered failure.
-        progress: Whether to say what is done and show a line with the time left.
+        retry: Whether to try even if a download failed in the last six hours.
+        progress: Whether to print what is done and show a progress line.
 
     Returns:
-        The folder, in the cache; on Kaggle and Colab it may be the place's own.
+        The folder of the photos, in the cache; on Kaggle and Colab it may be outside of it.
 
     Raises:
-        DownloadFailed: If Kaggle cannot be reached, stalls, or failed lately.
+        DownloadFailed: If Kaggle cannot be reached, sends nothing for 30 s, or the download
+            failed in the last six hours.
     """
     stored = settings.find_stored(STORED_NAME)
     if stored:
         return stored
-    if not anew:
+    if not retry:
         _raise_remembered()
     if progress:
         print(f"Downloading the photos {DATASET} from Kaggle …", flush=True)
@@ -85,8 +86,8 @@ def _raise_remembered() -> None:
         failed = json.loads((settings.cache_dir() / FAILED_NAME).read_text())
         age, why = time.time() - failed["when"], str(failed["why"])
     except (OSError, ValueError, LookupError, TypeError):
-        return  # Nothing remembered.
-    if 0 <= age < REMEMBERED:  # A clock set back forgets.
+        return  # No failure is stored.
+    if 0 <= age < REMEMBERED:  # The age is negative if the clock was set back.
         raise DownloadFailed(
             f"it failed {age / 60:.0f} minutes ago ({why}); python -m course_utils fetch tries "
             "again"
@@ -94,7 +95,7 @@ def _raise_remembered() -> None:
 
 
 def _run(folder: Path, progress: bool) -> Path:
-    """Runs kagglehub into a folder and returns where the photos lie."""
+    """Runs kagglehub with its cache in a folder, and returns the folder of the photos."""
     process = subprocess.Popen(
         COMMAND,
         stdin=subprocess.DEVNULL,
@@ -143,7 +144,7 @@ def _wait(process: subprocess.Popen, folder: Path, written: list[bytes], progres
                 size, changed, limit = now_size, time.monotonic(), STALL
             elif time.monotonic() - changed > limit:
                 raise DownloadFailed(f"Kaggle sent nothing for {limit:.0f} s")
-            # kagglehub's own bar says how far it is.
-            shares = re.findall(rb"(\d+)%\|", b"".join(written[-5:]))
-            if shares and int(shares[-1]) > line.done:
-                line.advance(int(shares[-1]) - line.done)
+            # kagglehub's own progress bar shows the percentage.
+            percent = re.findall(rb"(\d+)%\|", b"".join(written[-5:]))
+            if percent and int(percent[-1]) > line.done:
+                line.advance(int(percent[-1]) - line.done)

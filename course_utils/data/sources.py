@@ -73,7 +73,7 @@ def find_photos(
                 )
             if prepared:
                 raise kaggle.DownloadFailed("not tried, as the prepared folder has none")
-        found = kaggle.download_photos(anew=bool(download))
+        found = kaggle.download_photos(retry=bool(download))
         return found, f"Photos of Kaggle's {kaggle.DATASET}, downloaded."
     except kaggle.DownloadFailed as error:
         missing.append(f"Kaggle's download: {error}")

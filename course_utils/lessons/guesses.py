@@ -1,4 +1,4 @@
-"""Keeps what a student guesses, and puts it beside what was measured."""
+"""Stores students' guesses and bets, and shows them beside what was measured."""
 
 from collections.abc import Sequence
 
@@ -8,12 +8,17 @@ from course_utils.core.entries import ENDING
 
 
 def load_guesses(kind: str = "guesses") -> dict:
-    """Returns all guesses kept so far, by question.
+    """Returns all guesses or bets stored so far.
 
-    A damaged file is named and kept under another name; then there are none.
+    If the file is damaged, the kit says so, keeps it under another name, and starts with an
+    empty one.
 
     Args:
-        kind: `"guesses"`, texts; or `"bets"`, pairs of an answer and how sure.
+        kind: `"guesses"` or `"bets"`.
+
+    Returns:
+        From a question's name to the guess, a text, or to the bet, a pair of the answer and how
+        sure the student was.
     """
     return cache.load_own(kind + ENDING)
 
@@ -24,11 +29,13 @@ def _keep(kind: str, question: str, answer) -> None:
 
 
 def guess(question: str, answer: str) -> None:
-    """Keeps a guess, to be shown beside the outcome; a later one replaces it, unless empty.
+    """Stores your guess, which `reveal` later shows beside the outcome.
+
+    A later guess replaces an earlier one, unless it is empty. Every lesson uses it.
 
     Args:
-        question: Its name, such as `"gap"`.
-        answer: What you expect, in your own words; empty while you have not made up your mind.
+        question: The question's name, such as `"gap"`.
+        answer: What you expect, in your own words; leave it empty until you have decided.
 
     Raises:
         TypeError: If the answer is not text.
@@ -45,10 +52,10 @@ def guess(question: str, answer: str) -> None:
 
 
 def reveal(question: str, outcome: str) -> None:
-    """Prints the guess and, under it, how it turned out.
+    """Prints your guess and, under it, the outcome.
 
     Args:
-        question: The name it was kept under.
+        question: The question's name, as in `guess`.
         outcome: What was measured or seen, in words.
     """
     guessed = load_guesses().get(question) or "(you have written nothing)"
@@ -56,23 +63,24 @@ def reveal(question: str, outcome: str) -> None:
 
 
 def bet(question: str, answer: str, *, choices: Sequence[str], sure: float = 0.5) -> None:
-    """Keeps a bet, to be scored when the outcome is there; a later one replaces it, unless empty.
+    """Stores your bet, which `score_bet` later scores.
+
+    A later bet replaces an earlier one, unless it is empty. Lesson 05 and exercise 03 use it.
 
     Args:
-        question: Its name, such as `"flip"`.
-        answer: One of the choices; empty while you have not made up your mind.
-        choices: What may come out.
-        sure: How sure you are, from 0 to 1: out of a hundred such bets, how many you would win,
-            divided by a hundred.
+        question: The question's name, such as `"flip"`.
+        answer: One of the choices; leave it empty until you have decided.
+        choices: The possible outcomes.
+        sure: How sure you are, from 0 to 1: the fraction of such bets that you expect to win.
 
     Raises:
         TypeError: If `sure` is not a number.
-        ValueError: If the answer is none of the choices, or `sure` is outside its range.
+        ValueError: If the answer is not one of the choices, or `sure` is outside of 0 to 1.
     """
     if not isinstance(answer, str) or not answer.strip():
         print(f"No bet yet: put one of {', '.join(map(repr, choices))} in the quotes.")
         return
-    written = answer.strip().casefold().replace("’", "'")  # as word processors write "can't"
+    written = answer.strip().casefold().replace("’", "'")  # word processors write "can’t"
     chosen = next((choice for choice in choices if choice.casefold() == written), None)
     if chosen is None:
         raise ValueError(
@@ -82,15 +90,15 @@ def bet(question: str, answer: str, *, choices: Sequence[str], sure: float = 0.5
 
 
 def score_bet(question: str, outcome: str) -> None:
-    """Prints a bet beside its outcome, and its score.
+    """Prints your bet, its outcome, and its Brier score.
 
-    The score is the square of how far off the sureness was (Brier): 0 for a bet won that was
-    sure, 1 for one lost that was sure, 0.25 for either at half sure. Saying what you believe scores
-    best in the long run.
+    The score is the squared difference between `sure` and the outcome (1 if you win, 0 if you
+    lose). It is 0 if you were 100 % sure and won, 1 if you were 100 % sure and lost, and 0.25 at
+    50 %. In the long run, saying what you believe scores best.
 
     Args:
-        question: The name it was kept under.
-        outcome: The choice that came out.
+        question: The question's name, as in `bet`.
+        outcome: The choice that turned out to be right.
 
     Source:
         Brier, Verification of forecasts expressed in terms of probability, Monthly Weather
@@ -103,4 +111,4 @@ def score_bet(question: str, outcome: str) -> None:
     answer, sure = kept
     score = (sure - (answer == outcome)) ** 2
     print(f"You bet on {answer!r}, {sure:.0%} sure. It turned out: {outcome!r}.")
-    print(f"Score: {score:.2f} (0 is best, 0.25 is what half sure always gets, 1 is worst).")
+    print(f"Score: {score:.2f} (0 is best, 1 is worst; being 50% sure always scores 0.25).")

@@ -1,8 +1,8 @@
-"""The same augmentation in four places: who does what when, how fast it is, and what it draws.
+"""Compares where augmentation runs: the steps of each way, its speed, and its random draws.
 
-The places are the older generator of Keras, layers mapped over a `tf.data` pipeline, layers in the
-model, and stored features of a frozen base. Lesson 06 shows the code of each; here is what it
-takes to compare them fairly.
+It can run in Keras's older generator, in layers mapped over a `tf.data` pipeline, in layers of the
+model, and with stored features of a frozen base. Lesson 06 shows the code of each; this module has
+what is needed to compare them fairly.
 """
 
 import time
@@ -23,16 +23,16 @@ from course_utils.features.views import list_views
 tensorflow = backend.import_tensorflow()
 import keras  # noqa: E402 (TensorFlow is to be quiet first)
 
-# How much of a view may be neither mirror image nor contrast: pixels are whole 255ths.
+# The fraction of a view that flip and contrast need not explain, since pixels are rounded.
 LARGEST_REST = 0.05
 
 
 class Step(NamedTuple):
-    """One thing that happens to a photo on its way through training.
+    """A step of training for each photo.
 
     Args:
-        what: What happens, such as `"augment"`; the same words for the same thing in every place.
-        where: `"CPU"`, or `"device"`: the GPU where there is one.
+        what: What happens, such as `"augment"`; the same word wherever augmentation runs.
+        where: `"CPU"`, or `"device"`: the GPU if there is one.
         when: How often, such as `"every epoch"` or `"once"`.
     """
 
@@ -49,7 +49,7 @@ _IN_PIPELINE = (
     Step("frozen base", "device", _EVERY),
     Step("head learns", "device", _EVERY),
 )
-# From a place to its steps, in the order in which a photo meets them.
+# From where augmentation runs to the steps of training, in order.
 PLACES: dict[str, tuple[Step, ...]] = {
     "ImageDataGenerator": _IN_PIPELINE,
     "layers in tf.data": _IN_PIPELINE,
@@ -72,22 +72,22 @@ PLACES: dict[str, tuple[Step, ...]] = {
 def write_photos(
     images: np.ndarray, labels: np.ndarray, folder: str | Path, *, class_names: Sequence[str]
 ) -> Path:
-    """Writes photos as PNG files, one folder a class, as `flow_from_directory` wants them.
+    """Writes photos as PNG files in a folder for each class, as `flow_from_directory` reads them.
 
-    Files are named by their position, so that each class lies in the order given.
+    Files are named by their position, so that the order of the photos in a class stays.
 
     Args:
         images: float in [0, 1], shape (count, height, width, 3).
         labels: 0 or 1, shape (count, 1).
-        folder: Where to; what is missing of it is made.
-        class_names: The folders' names, in alphabetical order: labels 0 and 1.
+        folder: Where to write them; it is created if it is missing.
+        class_names: The folders' names for labels 0 and 1, in alphabetical order.
 
     Returns:
         The folder.
 
     Raises:
-        ValueError: If images and labels do not fit together, the shape is another, pixels are
-            outside [0, 1], or the names are equal or not sorted.
+        ValueError: If images and labels do not fit together, the images have another shape or
+            pixels outside of [0, 1], or the names are equal or not sorted.
     """
     images, labels = np.asarray(images), np.asarray(labels)
     if labels.shape != (len(images), 1) or not np.isin(labels, (0, 1)).all():
@@ -110,7 +110,7 @@ def write_photos(
     if not (images.min() >= 0 and images.max() <= 1):  # NaN fails this as well
         raise ValueError(
             f"Expected pixels in [0, 1], received {images.min():g} to {images.max():g}. Divide by "
-            "what stands for white."
+            "the value of white."
         )
     pixels = np.round(images * 255).astype(np.uint8)
     for position, (photo, label) in enumerate(zip(pixels, labels[:, 0], strict=True)):
@@ -121,14 +121,14 @@ def write_photos(
 
 
 def compile_layers(layers: Sequence[keras.Layer]) -> Callable:
-    """Returns what `fit` makes of augmentation layers in a model: one graph, on the device.
+    """Compiles augmentation layers into a TensorFlow graph, as `fit` does with layers in a model.
 
     Args:
-        layers: Augmentation layers, in their order.
+        layers: Augmentation layers, in order.
 
     Returns:
-        A function from images, float32 (batch, height, width, 3) in [0, 1], to augmented ones, a
-        tensor of the same shape. Its first call builds the graph.
+        A function from images, float32 in [0, 1], shape (batch, height, width, 3), to augmented
+        images, a tensor of the same shape. Its first call builds the graph.
     """
 
     def augment(images):
@@ -140,15 +140,15 @@ def compile_layers(layers: Sequence[keras.Layer]) -> Callable:
 
 
 def use_up(batches: Iterable, *, augment: Callable | None = None) -> None:
-    """Goes through the batches of one epoch, and waits until all of them are there.
+    """Goes through the batches of one epoch, and waits until all of them are computed.
 
     Args:
         batches: Pairs of images and labels: a `tf.data.Dataset`, or a `keras.utils.PyDataset`
-            such as `flow_from_directory` gives, of which a `for` would never come to an end.
-        augment: What is done to the images of each batch, such as `compile_layers` gives.
+            such as `flow_from_directory` returns, over which a `for` loop would never end.
+        augment: A function for the images of each batch, such as `compile_layers` returns.
 
     Raises:
-        ValueError: If there is no batch.
+        ValueError: If there are no batches.
     """
     images = None
     for images, _ in _one_epoch(batches):
@@ -156,7 +156,7 @@ def use_up(batches: Iterable, *, augment: Callable | None = None) -> None:
             images = augment(images)
     if images is None:
         raise ValueError("Expected batches of photos, received none. Is the folder empty?")
-    # A GPU computes one thing after the other: when the last pixel is here, all is done.
+    # A GPU computes in order: when the last pixel has arrived, everything is computed.
     keras.ops.convert_to_numpy(images[-1:, -1:, -1:])
 
 
@@ -167,17 +167,17 @@ def _one_epoch(batches: Iterable) -> Iterable:
 
 
 def collect(batches: Iterable) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the images and labels of one epoch, in the order in which they come.
+    """Returns the images and labels of one epoch, in the order of the batches.
 
     Args:
         batches: As in `use_up`.
 
     Returns:
-        Images, float32 (count, height, width, 3), and labels, float32 (count, 1), whether they
-        come as (batch, 1) or, as from `flow_from_directory`, as (batch,).
+        Images, float32, shape (count, height, width, 3), and labels, float32, shape (count, 1),
+        also if the labels of a batch have the shape (batch,), as in `flow_from_directory`.
 
     Raises:
-        ValueError: If there is no batch.
+        ValueError: If there are no batches.
     """
     pairs = [tuple(map(np.asarray, batch)) for batch in _one_epoch(batches)]
     if not pairs:
@@ -187,7 +187,7 @@ def collect(batches: Iterable) -> tuple[np.ndarray, np.ndarray]:
 
 
 def find_device(values) -> str:
-    """Returns where an array or a tensor lies: `"CPU"` or `"GPU"`.
+    """Returns the device that an array or a tensor is on: `"CPU"` or `"GPU"`.
 
     Args:
         values: A NumPy array or an eager tensor.
@@ -196,17 +196,17 @@ def find_device(values) -> str:
 
 
 def time_in_turns(ways: Mapping[str, Callable[[], object]], *, rounds: int = 5) -> pd.DataFrame:
-    """Times several ways of doing the same, taking turns, so that a busy machine disturbs all.
+    """Times several ways of doing the same thing in turns, so that a busy machine affects all.
 
-    Every other round goes backwards, so that no way always comes after the same other one. The
-    first round builds graphs and fills caches: it is kept apart as round 0.
+    Every other round runs in reverse order, so that no way always runs after the same other one.
+    Round 0 is the warm-up, which builds graphs and fills caches.
 
     Args:
-        ways: From a name to a function without arguments that returns when all is done.
-        rounds: How many rounds count, from 1.
+        ways: From a name to a function without arguments that returns when everything is done.
+        rounds: The number of rounds after the warm-up, at least 1.
 
     Returns:
-        Seconds, float64: one row a round (index `round`, 0 being the warm-up), one column a way.
+        Seconds, float64: a row for each round (index `round`, from 0), a column for each way.
 
     Raises:
         TypeError: If `rounds` is not a whole number.
@@ -227,18 +227,18 @@ def time_in_turns(ways: Mapping[str, Callable[[], object]], *, rounds: int = 5) 
 
 
 def summarise_rounds(seconds: pd.DataFrame, *, photos: int | Mapping[str, int]) -> pd.DataFrame:
-    """Returns photos a second, from seconds by round; the warm-up does not count.
+    """Returns photos per second from seconds per round, without the warm-up.
 
     Args:
         seconds: As `time_in_turns` returns them.
-        photos: How many photos one round of each way goes through.
+        photos: The number of photos in one round, for all ways or for each.
 
     Returns:
-        One row a way: `photos a second` (the median of the rounds), `slowest` and `fastest`
-        round, also in photos a second, and `warm-up`, in seconds.
+        A row for each way: `photos a second` (the median of the rounds), `slowest` and `fastest`
+        round in photos per second, and `warm-up` in seconds.
 
     Raises:
-        ValueError: If the photos of a way are not told.
+        ValueError: If the number of photos of a way is missing.
     """
     if isinstance(photos, Mapping) and not set(seconds) <= set(photos):
         raise ValueError(
@@ -260,37 +260,36 @@ def summarise_rounds(seconds: pd.DataFrame, *, photos: int | Mapping[str, int]) 
 
 
 def make_pale(images: np.ndarray) -> np.ndarray:
-    """Returns photos squeezed into the middle of the range, so that a draw can be read off them.
+    """Returns photos with half their contrast, so that `recover_draws` can tell what a view shows.
 
-    With pixels from 0.25 to 0.75, no contrast factor up to 1.5 drives one out of [0, 1], where
-    it would be cut off. They are whole 255ths, so that writing them as PNG changes nothing.
+    With pixels from 0.25 to 0.75, a contrast factor up to 1.5 keeps them in [0, 1], so that no
+    pixel is clipped. Pixels are multiples of 1/255, so that writing them as PNG is exact.
 
     Args:
         images: float in [0, 1], shape (count, height, width, 3).
 
     Returns:
-        float32, the same shape.
+        float32 in [0.25, 0.75], the same shape.
     """
     return (np.round((0.25 + np.asarray(images) / 2) * 255) / 255).astype("float32")
 
 
 def recover_draws(photos: np.ndarray, views: np.ndarray) -> pd.DataFrame:
-    """Returns what happened to each photo: whether it was mirrored, and its contrast factor.
+    """Returns what was drawn for each photo: whether it was flipped, and its contrast factor.
 
-    Contrast multiplies each channel's distance from its mean, so the factor is the slope of the
-    view's pixels over the photo's; whichever of the photo and its mirror image fits better tells
-    of the flip.
+    Contrast multiplies each channel's distance from its mean. So the factor is the slope of the
+    view's pixels over the photo's pixels. A photo was flipped if its mirror image fits better.
 
     Args:
         photos: float in [0, 1], shape (count, height, width, 3), as `make_pale` returns them.
-        views: The same photos, in the same order, after a horizontal flip and a contrast.
+        views: The same photos, in the same order, after random horizontal flip and contrast.
 
     Returns:
-        One row a photo: `flipped`, bool, and `factor`, float64.
+        A row for each photo: `flipped`, bool, and `factor`, float64.
 
     Raises:
-        ValueError: If a photo is its own mirror image, so that no flip shows; or a view is not
-            its photo, mirrored or not, at another contrast.
+        ValueError: If a photo is its own mirror image, so that a flip cannot be seen; or if a
+            view is something else than its photo, flipped or not, with another contrast.
 
     Source: `keras.layers.RandomContrast`: (pixel - mean) * factor + mean, channel by channel.
     """
@@ -298,7 +297,7 @@ def recover_draws(photos: np.ndarray, views: np.ndarray) -> pd.DataFrame:
     if photos.shape != views.shape:
         raise ValueError(
             f"Expected one view of each photo, received photos of shape {photos.shape} and views "
-            f"of shape {views.shape}. Repeat a photo with np.repeat for several views of it."
+            f"of shape {views.shape}. For several views of a photo, repeat it with np.repeat."
         )
     fits = [_fit_contrast(originals, views) for originals in (photos, photos[:, :, ::-1])]
     (upright, upright_rest), (mirrored, mirrored_rest) = fits
@@ -306,22 +305,22 @@ def recover_draws(photos: np.ndarray, views: np.ndarray) -> pd.DataFrame:
     foreign = np.minimum(upright_rest, mirrored_rest) > LARGEST_REST
     if foreign.any():
         raise ValueError(
-            "Expected views that are their photos, mirrored or not, at another contrast; received "
-            f"{foreign.sum()} of {len(views)} that are not, the first at {foreign.argmax()}. Are "
-            "they in the same order, and pale enough that nothing is cut off?"
+            "Expected views that are their photos, flipped or not, with another contrast; received "
+            f"{foreign.sum()} of {len(views)} that are something else, the first at "
+            f"{foreign.argmax()}. Are they in the same order, and did you use make_pale?"
         )
     if twofold.any():
         raise ValueError(
             "Expected photos that differ from their mirror image, received "
             f"{twofold.sum()} of {len(photos)} that do not, the first at {twofold.argmax()}. "
-            "Leave them out: a flip does not show on them."
+            "Leave them out: a flip cannot be seen in them."
         )
     flipped = mirrored_rest < upright_rest
     return pd.DataFrame({"flipped": flipped, "factor": np.where(flipped, mirrored, upright)})
 
 
 def _fit_contrast(photos: np.ndarray, views: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns each view's slope over its photo, and the share of the view that is left over."""
+    """Returns each view's slope over its photo, and the unexplained fraction of the view."""
 
     def centre(images):
         return (images - images.mean(axis=(1, 2), keepdims=True)).reshape(len(images), -1)
@@ -335,17 +334,16 @@ def _fit_contrast(photos: np.ndarray, views: np.ndarray) -> tuple[np.ndarray, np
 def read_stored_views(
     layers: Sequence[keras.Layer], images: np.ndarray, *, views: int, seed: int
 ) -> np.ndarray:
-    """Returns the very views whose features would be stored for these layers.
+    """Returns the views whose features training would store for these layers.
 
-    In the place of VGG16 stands a base that lets photos through, so that what is stored can be
-    looked at.
+    Instead of VGG16, it uses a base that returns its input, so that you can look at the views.
 
     Args:
-        layers: Augmentation layers, in their order.
-        images: float in [0, 1], shape (count, height, width, 3); small ones, since all their
-            views are kept in the cache.
-        views: How many views of each photo; a flip alone has two, whatever this says.
-        seed: Of the dice.
+        layers: Augmentation layers, in order.
+        images: float in [0, 1], shape (count, height, width, 3); small images, since all their
+            views are cached.
+        views: The number of views of each photo; a flip alone always has two.
+        seed: Of the random draws.
 
     Returns:
         float32 in [0, 1], shape (views, count, height, width, 3).

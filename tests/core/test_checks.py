@@ -58,7 +58,7 @@ def test_choices_may_be_the_keys_of_a_dict_and_none():
 
 @pytest.mark.parametrize("value", ["test", "", None, 3, ["train"], {}, np.array(["train"])])
 def test_what_is_no_choice_is_a_value_error(value):
-    with pytest.raises(ValueError, match="`split` out of 'train', 'valid', received"):
+    with pytest.raises(ValueError, match="`split` to be one of 'train', 'valid', received"):
         checks.check_choice("split", value, ("train", "valid"))
 
 

@@ -464,7 +464,7 @@ ARCHIVES = {
     "backslash": (with_members(member("train/Car/..\\..\\outside.png")), 6),
     "link": (with_members(member("train/Car/link.png", stat.S_IFLNK | 0o777, b"/etc/passwd")), 6),
     "link as class": (with_members(member("train/Bus", stat.S_IFLNK | 0o777, b"/etc")), 6),
-    "bomb": (bomb, ["52 photos of 40 MB", "too many for photos", "take it away"]),
+    "bomb": (bomb, ["52 photos of 40 MB", "too many for photos", "remove it"]),
     "lying bomb": (lying, ["cannot be unpacked"]),
     "cut": (lambda f, a: a.write_bytes(cut(pack(fill(f), a).read_bytes())), ["cannot be unpacked"]),
     "empty": (lambda f, a: a.write_bytes(b""), ["cannot be unpacked", "Download it again"]),

@@ -217,7 +217,7 @@ def test_the_chosen_epoch_is_chosen_on_select_and_judged_on_sealed(make_splits):
         ]
     )
     assert difference.difference == pytest.approx(expected, abs=1e-6)
-    with pytest.raises(ValueError, match="`photos` out of 'val', 'select', 'sealed'"):
+    with pytest.raises(ValueError, match="`photos` to be one of 'val', 'select', 'sealed'"):
         found.differences(photos="test")
 
 

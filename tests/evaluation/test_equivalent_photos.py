@@ -86,7 +86,7 @@ def test_a_loss_that_rises_by_chance_is_taken_as_not_falling():
 
 def test_tables_that_do_not_fit_are_refused():
     table = make_table(1.5)
-    with pytest.raises(ValueError, match="out of 'none', 'flip', received 'zoom'"):
+    with pytest.raises(ValueError, match="one of 'none', 'flip', received 'zoom'"):
         find_equivalent_photos(table, "zoom", "none")
     with pytest.raises(ValueError, match="none called dead_head"):
         find_equivalent_photos(table.drop(columns="dead_head"), "flip", "none")

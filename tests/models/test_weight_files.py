@@ -112,7 +112,7 @@ def test_a_part_of_every_kind_is_named_damaged(tmp_path, arrays, kind):
     # The values of a SavedModel stand before its object graph.
     file = next(path.glob("variables/*data*")) if path.is_dir() else path
     os.truncate(file, file.stat().st_size // (10 if path.is_dir() else 2))
-    with pytest.raises(ValueError, match="cut off or damaged: download it again"):
+    with pytest.raises(ValueError, match="incomplete or damaged: download it again"):
         vgg16.load_vgg16_weights(source=path)
 
 
@@ -145,7 +145,7 @@ class Trap:
         (lambda path: np.savez(path.open("wb"), a=np.array([Trap()])), "cannot be read"),
         (lambda path: path.write_bytes(b""), "the file is empty"),
         (lambda path: path.write_text("<html>log in"), "another kind of file"),
-        (lambda path: path.mkdir(), "no SavedModel"),
+        (lambda path: path.mkdir(), "not a SavedModel"),
     ],
     ids=["pickle", "pickle in npz", "empty", "text", "folder"],
 )
