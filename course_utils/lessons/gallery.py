@@ -380,7 +380,7 @@ def where_augmentation_runs() -> DescribedFigure:
 def contrast_drawn(splits: Splits) -> DescribedFigure:
     pale = pipelines.make_pale(splits.train.read(range(200)))
     flip = layers.RandomFlip("horizontal", seed=1, dtype="float32")
-    title, draws = "RandomContrast with a pair of factors, and with one", {}
+    title, draws = "RandomContrast: a pair of factors, or one", {}
     for factor in ((0.5, 0.5), 0.5):
         contrast = layers.RandomContrast(factor, value_range=(0, 1), seed=2, dtype="float32")
         views = np.asarray(contrast(flip(pale, training=True), training=True))
