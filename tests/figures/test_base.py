@@ -131,7 +131,7 @@ def test_a_format_of_files_is_written_the_same_way_twice(file_format):
 
 
 def test_another_format_is_refused():
-    with pytest.raises(ValueError, match="out of 'png', 'svg', 'pdf', received 'gif'"):
+    with pytest.raises(ValueError, match="'png', 'svg', 'pdf', received 'gif'"):
         base.DescribedFigure(title="A").to_bytes("gif")
 
 
