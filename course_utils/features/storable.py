@@ -76,7 +76,7 @@ def _check_layer(layer: keras.Layer, images: np.ndarray, *, is_base: bool = Fals
         layer(images[:1], training=False)  # builds it
         before = fingerprint_layer(layer)
     except NotFollowedError as error:
-        _refuse(layer, f"depends on something that cannot be followed: {error}")
+        raise NotStorableError(str(error)) from error
     about = (before, images.shape)
     if about not in _passed:
         _state(layer)
@@ -128,13 +128,18 @@ def _probe(layer: keras.Layer, images: np.ndarray, *, is_base: bool) -> None:
                     "one of Keras's random layers",
                 )
             if not training and not _alike(made, clean):
-                _refuse(layer, "draws at random in inference too")
+                _refuse(layer, "draws random values in inference too")
             beside = (_call(layer, first, training, state), _call(layer, last, training, state))
             if not (_alike(beside[0][0], made[0]) and _alike(beside[1][-1], made[-1])):
                 _refuse(layer, "changes a photo's result when another photo of the batch changes")
-            drawn = training and is_random(layer)
-            if not drawn and not _alike(_call(layer, images[:1], training, state), made[:1]):
-                _refuse(layer, f"treats a photo alone otherwise than in a batch, in {mode}")
+            if training and is_random(layer):
+                continue  # Each place in the batch has random values of its own.
+            if not _alike(_call(layer, images[:1], training, state), made[:1]):
+                _refuse(layer, f"gives a photo alone another result than in a batch, in {mode}")
+            if not _alike(_call(layer, images[::-1], training, state), made[::-1]):
+                _refuse(
+                    layer, f"gives a photo another result in another place of the batch, in {mode}"
+                )
         if not is_random(layer):
             break  # Without a random state, there is nothing else to set.
     if is_base:

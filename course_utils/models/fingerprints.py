@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import cache
 
 from course_utils.core import backend
-from course_utils.core.fingerprints import fingerprint, is_own, register
+from course_utils.core.fingerprints import NotFollowedError, fingerprint, is_own, register
 
 backend.import_tensorflow()
 import keras  # noqa: E402 (TensorFlow is to be quiet first)
@@ -33,7 +33,14 @@ def fingerprint_layer(layer: keras.Layer) -> str:
     Raises:
         NotFollowedError: If an own layer holds something whose content cannot be read.
     """
-    return fingerprint(layer)
+    try:
+        return fingerprint(layer)
+    except NotFollowedError as error:
+        raise NotFollowedError(
+            f"Expected layers whose content the kit can read, received {layer.name!r}: {error}. "
+            "Keep numbers, text, arrays or Keras's own objects in it instead, or train with "
+            'method="in_model".'
+        ) from error
 
 
 def fingerprint_base(base: keras.Model) -> str:

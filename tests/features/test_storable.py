@@ -78,7 +78,11 @@ REFUSED = {
     "neighbors": (own(lambda self, x: 0.5 * (x + keras.ops.roll(x, 1, axis=0))), "another photo"),
     "counting": (Counting(), "gives another result|changes itself"),
     "remembering": (own(remember), "changes itself"),
-    "a file": (own(lambda self, x: x + 0 * len(NULL.name), kept=NULL), "cannot be followed"),
+    "a file": (own(lambda self, x: x + 0 * len(NULL.name), kept=NULL), "content cannot be read"),
+    "place in the batch": (
+        own(lambda self, x: tf.image.stateless_random_flip_left_right(x, (1, 2))),
+        "in another place of the batch",
+    ),
     "MixUp": (layers.MixUp(seed=1), "mixes photos.*tf.data"),
     "CutMix": (layers.CutMix(seed=1), "mixes photos.*tf.data"),
     "several tensors": (own(lambda self, x: [x, x]), "returns list"),
@@ -98,7 +102,7 @@ STORABLE = {
     "seeded": SeededNoise(),
     "own": own(lambda self, x: x * 0.5),
     "Lambda": layers.Lambda(lambda x: 1 - x),
-    "stateless": own(lambda self, x: tf.image.stateless_random_flip_left_right(x, (1, 2))),
+    "stateless": own(lambda self, x: tf.image.stateless_random_brightness(x, 0.2, (1, 2))),
     "crop": layers.RandomCrop(16, 16, seed=1),
     "RandAugment": layers.RandAugment(value_range=(0, 1), seed=1),
 }
