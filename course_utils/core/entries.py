@@ -179,7 +179,8 @@ def open_entry(path: Path, name: str | None, arrays: Mapping[str, tuple] | None 
         path: Where it is.
         name: The name it must have been written under; `None` for whichever.
         arrays: The arrays it must hold: by name the dtype and the shape, in which `None` stands
-            for the number of photos, the same wherever it stands. `None` for whichever.
+            for the number of photos, the same wherever it stands, and a last `...` for any
+            more. `None` for whichever.
 
     Raises:
         Damaged: If it is not what was written under this name.
@@ -244,6 +245,8 @@ def _check_arrays(entry: Entry, expected: Mapping[str, tuple]) -> None:
     photos = set()
     for name, (dtype, shape) in expected.items():
         found = entry.arrays.get(name)
+        if found and shape[-1] is ...:
+            shape = (*shape[:-1], *found.shape[len(shape) - 1 :])
         if found is None or found.dtype != dtype or len(found.shape) != len(shape):
             raise Damaged(f"expected {name} as {dtype} {shape}, received {_describe(found)}")
         for length, wanted in zip(found.shape, shape, strict=True):

@@ -55,7 +55,7 @@ def evaluate_robustness(
             left, moves to the right and down, makes the vehicle larger, brighter, richer in
             contrast. Blur has no negative strength; flip (left and right) and grayscale are done,
             1, or not, 0.
-        precision: `"float32"`, `"bfloat16"`, or `"auto"`: the one that all features lie ready
+        precision: `"float32"`, `"bfloat16"`, or `"auto"`: the one that all features are cached
             in, or else the faster one here.
         progress: Whether to say what is computed and show how far it is.
 

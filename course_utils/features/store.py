@@ -50,7 +50,7 @@ class FeatureStore:
 
     def count_missing(self, photos: Photos, view: View) -> int:
         """Returns how many photos' features are yet to be computed."""
-        return len(self._find_missing(photos, self._find_blocks(view)))
+        return len(self._find_missing(photos, self._find_blocks(photos, view)))
 
     def compute(self, photos: Photos, view: View, progress: Progress) -> None:
         """Computes and stores the features that are missing, block by block.
@@ -60,7 +60,7 @@ class FeatureStore:
             view: Which version of them.
             progress: Advanced by the photos done.
         """
-        missing = self._find_missing(photos, self._find_blocks(view))
+        missing = self._find_missing(photos, self._find_blocks(photos, view))
         for start in range(0, len(missing), BLOCK):
             positions = missing[start : start + BLOCK]
             features = []
@@ -68,7 +68,7 @@ class FeatureStore:
                 batch = positions[first : first + forward.BATCH]
                 features.append(self._pass(photos, batch, view))
                 progress.advance(len(batch))
-            self._write_block(view, photos.keys[positions], np.concatenate(features))
+            self._write_block(photos, view, photos.keys[positions], np.concatenate(features))
 
     def open(self, photos: Photos, view: View) -> StoredFeatures:
         """Returns the features of photos that all have been computed.
@@ -76,7 +76,7 @@ class FeatureStore:
         Raises:
             LookupError: If some are missing.
         """
-        blocks = self._find_blocks(view)
+        blocks = self._find_blocks(photos, view)
         where = _index_keys(blocks)
         try:
             places = np.array([where[key] for key in photos.keys.tolist()])
@@ -84,7 +84,7 @@ class FeatureStore:
             missing = len(self._find_missing(photos, blocks))
             raise LookupError(
                 f"Expected stored features of {photos.count} photos, but {missing} are missing "
-                f"in {self._folder(view)}. Run the cell again: it computes what is missing."
+                f"in {self._folder(photos, view)}. Run the cell again: it computes what is missing."
             ) from None
         stored = [block["features"] for _, block in blocks]
         return StoredFeatures(stored, places, self.precision)
@@ -99,7 +99,7 @@ class FeatureStore:
             view: Which version of them.
         """
         batch = forward.BATCH
-        missing = self._find_missing(photos, self._find_blocks(view))[: 2 * batch]
+        missing = self._find_missing(photos, self._find_blocks(photos, view))[: 2 * batch]
         # The first pass builds the graph; where there is one alone, it counts with that.
         passes = [missing[start : start + batch] for start in range(0, len(missing), batch)]
         features = []
@@ -107,21 +107,22 @@ class FeatureStore:
             start = time.perf_counter()
             features.append(self._pass(photos, positions, view))
             speed = len(positions) / (time.perf_counter() - start)
-        self._write_block(view, photos.keys[missing], np.concatenate(features))
+        self._write_block(photos, view, photos.keys[missing], np.concatenate(features))
         return speed
 
-    def _folder(self, view: View) -> str:
+    def _folder(self, photos: Photos, view: View) -> str:
         """Returns the folder of a view's blocks, by all that their features depend on."""
-        return f"features/{cache.digest([self._described, self.precision, view.fingerprint])}"
+        about = [self._described, self.precision, view.fingerprint, list(photos.image_size)]
+        return f"features/{cache.digest(about)}"
 
-    def _find_blocks(self, view: View) -> list[tuple[np.ndarray, Entry]]:
+    def _find_blocks(self, photos: Photos, view: View) -> list[tuple[np.ndarray, Entry]]:
         """Returns (keys, block) of every block of the prepared folder and the cache."""
         stored = "uint16" if self.precision == "bfloat16" else "float32"
         arrays = {
             "keys": ("uint64", (None,)),
-            "features": (stored, (None, *self._base.output_shape[1:])),
+            "features": (stored, (None, ...)),  # The front may crop, so the base does not tell.
         }
-        blocks = cache.load_folder(self._folder(view), arrays=arrays)
+        blocks = cache.load_folder(self._folder(photos, view), arrays=arrays)
         for block in blocks:
             if block not in self._keys:
                 self._keys[block] = block["keys"][:]
@@ -136,10 +137,12 @@ class FeatureStore:
                 seen.add(key)
         return np.array(missing, dtype=int)
 
-    def _write_block(self, view: View, keys: np.ndarray, features: np.ndarray) -> None:
+    def _write_block(
+        self, photos: Photos, view: View, keys: np.ndarray, features: np.ndarray
+    ) -> None:
         # NumPy's own types have no bfloat16; its two bytes are kept as they are.
         stored = features.view(np.uint16) if self.precision == "bfloat16" else features
-        name = cache.name_entry(self._folder(view), keys.tolist())
+        name = cache.name_entry(self._folder(photos, view), keys.tolist())
         cache.save(name, {"keys": keys, "features": stored})
 
     def _pass(self, photos: Photos, positions: np.ndarray, view: View) -> np.ndarray:
@@ -165,9 +168,9 @@ def prepare_features(
         front: The model's layers before the base.
         base: The frozen base.
         needed: Photos, and the views of them that are wanted.
-        precision: `"float32"`, `"bfloat16"`, or `"auto"`: the one that all features lie ready
+        precision: `"float32"`, `"bfloat16"`, or `"auto"`: the one that all features are cached
             in, or else the faster one here.
-        seed: Of the dice.
+        seed: Of the random draws.
         progress: Whether to print what is done and show a line with the time left.
     """
     for note in check_storable(front, base, needed[0][0].image_size):
@@ -195,14 +198,14 @@ def prepare_features(
         timed = [each for each in wanted if store.count_missing(*each)][-1]
         speed = store.measure_speed(*timed)
         print(
-            f"{missing:,} photos and views go through the frozen base once, in {precision}: about "
-            f"{describe_seconds(missing / speed)} at the {speed:.0f} a second measured just now. "
-            "The results are kept.",
+            f"Running {missing:,} images through the frozen base once, in {precision}: about "
+            f"{describe_seconds(missing / speed)} at {speed:.0f} images per second, measured now. "
+            "The results are cached.",
             flush=True,
         )
         missing = count_missing(store)
     elif progress:
-        print(f"All features lie ready from an earlier run, in {precision}.", flush=True)
+        print(f"Using cached features, in {precision}.", flush=True)
     with Progress(missing, "Frozen base", shown=progress) as line:
         for photos, view in wanted:
             store.compute(photos, view, line)

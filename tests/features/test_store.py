@@ -470,12 +470,12 @@ def test_asking_again_opens_no_further_files(make_store, make_photos, small_bloc
 # What features are kept apart by
 
 
-def folder_of(store, view):
-    return str(store._folder(view))
+def folder_of(store, view, make_photos):
+    return str(store._folder(make_photos(2), view))
 
 
 def test_weights_augmentation_seed_precision_and_preprocessing_have_folders_of_their_own(
-    make_store, make_base
+    make_store, make_base, make_photos
 ):
     fronts = [
         [],
@@ -497,18 +497,21 @@ def test_weights_augmentation_seed_precision_and_preprocessing_have_folders_of_t
                 for seed in (1, 2):
                     store = make_store(front, base=base, precision=precision, seed=seed)
                     views = list_views(front, views=2, seed=seed)
-                    folders |= {folder_of(store, view) for view in (clean_view(front), *views)}
+                    folders |= {
+                        folder_of(store, view, make_photos) for view in (clean_view(front), *views)
+                    }
     # Clean views: nothing, the preprocessing, two rescalings; flips: two ways; of the five
     # fronts with dice two throws for each of two seeds.
     assert len(folders) == 2 * 3 * (4 + 2 + 5 * 2 * 2)
 
 
-def test_names_and_the_layers_own_seeds_do_not_matter(make_store):
+def test_names_and_the_layers_own_seeds_do_not_matter(make_store, make_photos):
     one, other = [contrast(seed=1, name="one")], [contrast(seed=9, name="other")]
     assert list_views(one, views=2, seed=SEED) == list_views(other, views=2, seed=SEED)
     view = clean_view(one)
     assert view.fingerprint == clean_view([]).fingerprint == clean_view([flip()]).fingerprint
-    assert folder_of(make_store(one), view) == folder_of(make_store([]), view)
+    plain = folder_of(make_store([]), view, make_photos)
+    assert folder_of(make_store(one), view, make_photos) == plain
 
 
 def test_changed_preprocessing_weights_are_noticed():

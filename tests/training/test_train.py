@@ -422,7 +422,7 @@ def test_a_line_says_which_way_why_and_how_long(make_base, make_splits, capsys):
     # 64 train photos clean and in two views, 32 valid ones clean.
     assert "224 photos and views" in said and "float32" in said and " a second measured" in said
     train(model, make_splits(), **options, method="stored_features")
-    assert "lie ready" in capsys.readouterr().out
+    assert "Using cached features" in capsys.readouterr().out
     train(model, make_splits(), **options, method="in_model")
     said = capsys.readouterr().out
     assert "whole model" in said and "as asked" in said and "measured" in said
@@ -443,7 +443,7 @@ def test_the_way_goes_by_the_device(
 
 def test_precision_is_ignored_where_features_lie_ready(make_base, make_splits, monkeypatch):
     def time_nothing(base):
-        raise AssertionError("timed though features lie ready")
+        raise AssertionError("timed though features are cached")
 
     options = {"epochs": 1, "method": "stored_features", "progress": False}
     for ready in forward.PRECISIONS:
