@@ -234,3 +234,20 @@ def test_layers_of_one_seed_draw_alike_in_stored_views_too(make_base, make_photo
             np.allclose(made, image, atol=1e-5) for made, image in zip(read, turned, strict=True)
         ]
         assert all(one != other for one, other in zip(same, both, strict=True))
+
+
+def test_a_crop_gives_features_of_one_size_in_training_and_another_in_inference(arrays):
+    inputs = keras.Input((None, None, 3))
+    start = keras.initializers.GlorotUniform(1)
+    base = keras.Model(inputs, layers.Conv2D(4, 3, kernel_initializer=start)(inputs))
+    base.trainable = False
+    front = [layers.Resizing(20, 20), layers.RandomCrop(16, 16, seed=1)]
+    head = [layers.GlobalAveragePooling2D(), layers.Dense(1, activation="sigmoid")]
+    model = keras.Sequential([keras.Input((*SIZE, 3)), *front, base, *head])
+    model.compile("adam", "binary_crossentropy")
+    splits = splits_from_arrays(*arrays, class_names=("a", "b"), source="", batch_size=8)
+    options = {"epochs": 1, "method": "stored_features", "precision": "float32", "views": 2}
+    for _ in range(2):  # Computed, then cached.
+        last = train(model, splits, progress=False, **options).iloc[-1]
+        loss = model.evaluate(*arrays[1], verbose=0)
+        assert last["val_loss"] == pytest.approx(loss, abs=1e-5)
