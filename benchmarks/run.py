@@ -6,7 +6,7 @@ Rivals take turns in one run and each number is a median over rounds, so that th
 seconds do not. Each part is kept in runs/benchmarks/ when it is done; the table is made of what
 lies there, so that one part can be measured anew.
 
-Parts: lesson, features, augmentation, explorer, growth, start-up, compare, drawing.
+Parts: lesson, features, augmentation, explorer, growth, start-up, compare, drawing, cache.
 """
 
 import argparse
@@ -35,6 +35,7 @@ PARTS = {
     "start-up": ("start_up", "Until a lesson's first cell has run"),
     "compare": ("compare_speed", "Many seeds side by side against one plain run"),
     "drawing": ("drawing_speed", "Drawing the embedded vehicles"),
+    "cache": ("cache_cost", "Checking what is kept"),
 }
 PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "ipywidgets", "matplotlib")
 NOTES = Path(__file__).with_name("NOTES.md")  # what was tried and what is not done, by hand

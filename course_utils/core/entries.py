@@ -30,7 +30,7 @@ FIRST_LINE = b"course_utils entry, format 1\n"
 LAST_LINE = "\n{:016d} {:08x}\n"  # the header's length and checksum
 LAST_PATTERN = re.compile(rb"\n([0-9]{16}) ([0-9a-f]{8})\n")
 LAST_SIZE = len(LAST_LINE.format(0, 0))
-CHUNK = 2**18  # bytes that are read and summed at once: they stay in the processor's cache
+CHUNK = 2**20  # bytes that are read and summed at once: they stay in the processor's cache
 # The clock of a file system ticks every 2 seconds at the coarsest. A file that was written so
 # lately may be written once more and look the same.
 TICK = 2 * 10**9
