@@ -31,6 +31,10 @@ def digest(about) -> str:
 
     Args:
         about: What JSON can hold.
+
+    Example:
+        >>> digest({"epochs": 30, "seed": 1}) == digest({"seed": 1, "epochs": 30})
+        True
     """
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:20]
 
@@ -41,6 +45,10 @@ def name_entry(folder: str, about) -> str:
     Args:
         folder: A folder's path below the cache, with slashes.
         about: What JSON can hold.
+
+    Example:
+        >>> name_entry("pixels", ["photos", 128])
+        'pixels/11457512ce044e082c24.entry'
     """
     return f"{folder}/{digest(about)}{ENDING}"
 
@@ -104,6 +112,16 @@ def load_or_make(name: str, make: Callable[[], Mapping | Iterable], **options) -
         name: The entry's path below the cache, with slashes.
         make: Returns the entry's parts, as for `save`.
         **options: Of `load`.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> def make():
+        ...     print("making it")
+        ...     return {"answer": 42}
+        >>> with TemporaryDirectory() as folder, settings.environment(COURSE_CACHE_DIR=folder):
+        ...     [load_or_make("answers/a.entry", make).facts["answer"] for _ in range(2)]
+        making it
+        [42, 42]
     """
     return load(name, **options) or save(name, make())
 
@@ -137,6 +155,13 @@ def save_own(name: str, facts: Mapping[str, object]) -> None:
     Args:
         name: The entry's path below the cache, with slashes.
         facts: What JSON can hold, by name.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder, settings.environment(COURSE_CACHE_DIR=folder):
+        ...     save_own("guesses.entry", {"gap": "smaller"})
+        ...     load_own("guesses.entry")
+        {'gap': 'smaller'}
     """
     write_entry(settings.cache_dir() / name, name, facts.items())
 

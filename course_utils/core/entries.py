@@ -146,6 +146,15 @@ def write_entry(path: Path, name: str, parts: Iterable[tuple[str, object]]) -> N
 
     Raises:
         OSError: If it cannot be written; a full disk says what to do.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder, "a.entry")
+        ...     write_entry(path, "a.entry", [("numbers", np.arange(4)), ("unit", "cm")])
+        ...     entry = open_entry(path, "a.entry")
+        ...     entry["numbers"][1:3].tolist(), entry.facts
+        ([1, 2], {'unit': 'cm'})
     """
     parts = iter(parts)
     first = list(itertools.islice(parts, 1))
@@ -185,6 +194,15 @@ def open_entry(path: Path, name: str | None, arrays: Mapping[str, tuple] | None 
     Raises:
         Damaged: If it is not what was written under this name.
         OSError: If it cannot be opened or read.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder, "a.entry")
+        ...     write_entry(path, "a.entry", [("numbers", np.arange(4))])
+        ...     open_entry(path, "b.entry")
+        Traceback (most recent call last):
+        course_utils.core.entries.Damaged: it was written as a.entry
     """
     entry = _opened.get(str(path))
     if entry is None or entry.file.version != file_version(os.stat(path)):

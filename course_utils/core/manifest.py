@@ -87,6 +87,15 @@ def clean_cache(*, everything: bool) -> int:
 
     Returns:
         How many bytes were freed.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder, settings.environment(COURSE_CACHE_DIR=folder):
+        ...     note_made(Path(folder, "made.txt"))
+        ...     for name in ("made.txt", "own.txt"):
+        ...         size = Path(folder, name).write_text("text")
+        ...     clean_cache(everything=True), [path.name for path in Path(folder).iterdir()]
+        (4, ['own.txt'])
     """
     folder, freed, kept = settings.cache_dir(), 0, []
     for name in list_made():

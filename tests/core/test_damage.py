@@ -18,7 +18,7 @@ from course_utils.core.progress import Progress
 from course_utils.core.settings import PROFILES, Settings
 from course_utils.data.dataset import load_car_or_truck
 from course_utils.data.synthetic.dataset import write_vehicles
-from course_utils.evaluation.comparison import compare
+from course_utils.evaluation.compare import compare
 from course_utils.features import forward
 from course_utils.features import store as feature_store
 from course_utils.features.store import FeatureStore
