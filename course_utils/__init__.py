@@ -22,6 +22,7 @@ _EXPORTS = {
     "load_vgg16_base": "models.vgg16",
     "evaluate_subgroups": "evaluation.subgroups",
     "evaluate_robustness": "evaluation.robustness",
+    "fit": "training.fit",
     "plot_classes": "figures.photos",
     "plot_confusion": "figures.comparisons",
     "plot_curves": "figures.curves",

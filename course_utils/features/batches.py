@@ -1,7 +1,8 @@
 """Stored features as batches that the head trains on."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+import weakref
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -145,13 +146,8 @@ class StoredViews:
         itself; a `tf.data.Dataset` is traced once. `from_generator` would make each batch cost
         twice: it sets glibc's M_TRIM_THRESHOLD, and memory is asked of the system every time.
         """
-        epochs, batches = itertools.count(), iter(())
-
-        def read(step):
-            nonlocal batches
-            if step == 0:
-                batches = self.read_epoch(next(epochs))
-            return next(batches)
+        reader = _Epochs(self)
+        read = weakly(reader.read)
 
         def read_batch(step):
             features, labels = tensorflow.numpy_function(read, [step], ["float32", "float32"])
@@ -159,7 +155,36 @@ class StoredViews:
             labels.set_shape((None, 1))
             return features, labels
 
-        return tensorflow.data.Dataset.range(len(self)).map(read_batch).prefetch(2)
+        dataset = tensorflow.data.Dataset.range(len(self)).map(read_batch).prefetch(2)
+        dataset.reader = reader  # It lives as long as the dataset.
+        return dataset
+
+
+class _Epochs:
+    """Goes through the batches of one epoch after the other."""
+
+    def __init__(self, views: StoredViews):
+        self._views = views
+        self._numbers = itertools.count()
+        self._batches = iter(())
+
+    def read(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the next batch; step 0 begins the next epoch."""
+        if step == 0:
+            self._batches = self._views.read_epoch(next(self._numbers))
+        return next(self._batches)
+
+
+def weakly(method: Callable) -> Callable:
+    """Returns a function that calls a method without keeping its object alive.
+
+    TensorFlow keeps every Python function of a dataset for good, with all that it holds.
+
+    Args:
+        method: A bound method. Whoever uses the function keeps its object.
+    """
+    weak = weakref.WeakMethod(method)
+    return lambda *arguments: weak()(*arguments)
 
 
 def draw_views(count: int, views: int, *, seed: int, epoch: int) -> np.ndarray:

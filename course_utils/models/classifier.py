@@ -1,6 +1,6 @@
 """The lesson's classifier: augmentation, frozen base and a small head in one `keras.Sequential`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -72,23 +72,3 @@ def build_imagenet_preprocessing() -> keras.layers.Conv2D:
     swapped = 255 * np.eye(3, dtype="float32")[::-1]
     layer.set_weights([swapped[None, None], -np.array(IMAGENET_MEANS_BGR, "float32")])
     return layer
-
-
-def is_dead(model: keras.Model, batches: Iterable) -> bool:
-    """Whether a head is dead: all units of its last hidden layer are zero for every input.
-
-    A ReLU unit that is zero for all photos has no gradient, so it stays zero. If all units are
-    dead, the model gives every photo the same probability.
-
-    Args:
-        model: A classifier or a head whose second-last layer is the hidden one.
-        batches: Pairs of (inputs, labels).
-    """
-
-    def is_silent(values):
-        for layer in model.layers[:-1]:
-            values = layer(values, training=False)
-        return not np.any(keras.ops.convert_to_numpy(values))
-
-    # Usually a unit is active in the first batch, and no other batch is needed.
-    return all(is_silent(inputs) for inputs, _ in batches)

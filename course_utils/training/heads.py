@@ -11,15 +11,14 @@ from course_utils.features.batches import StoredFeatures, StoredViews
 from course_utils.features.store import prepare_features
 from course_utils.features.views import clean_view, list_views
 from course_utils.models.partition import Parts
+from course_utils.training.epochs import freeing_graphs
+from course_utils.training.head_death import is_constant
+from course_utils.training.trainee import STEPS_PER_EXECUTION
 
 backend.import_tensorflow()
 import keras  # noqa: E402 (TensorFlow is to be quiet first)
 
 EVALUATION_BATCH = 512  # photos' features at once: 16 MB
-# Training steps in one call of TensorFlow. A head is small, so that what Keras does between two
-# calls counts. An interrupt waits for the call to end: half a second for twenty heads, a second or
-# two for fifty.
-STEPS_PER_EXECUTION = 64
 SMALLEST = 1e-7  # Keras's own limit to what a probability may be in the cross-entropy
 
 
@@ -119,27 +118,27 @@ class Heads:
         callback = keras.callbacks.LambdaCallback(
             on_epoch_end=lambda epoch, logs: on_epoch_end(epoch)
         )
-        self.model.fit(
-            batches.as_dataset(), epochs=epochs, shuffle=False, verbose=0, callbacks=[callback]
-        )
+        options = {"epochs": epochs, "shuffle": False, "verbose": 0, "callbacks": [callback]}
+        with freeing_graphs():
+            self.model.fit(batches.as_dataset(), **options)
 
     def answer(self, views: StoredViews, *, epoch: int = 0) -> tuple[np.ndarray, np.ndarray]:
-        """Returns every head's probabilities, (photos, heads), and which heads are alive.
+        """Returns every head's probabilities, (photos, heads), and which heads' vary.
 
         Args:
             views: Photos in their own order, a batch as large as memory allows.
             epoch: Which epoch's draw of the views.
         """
         kernels, biases, outputs, output_biases = self.model.get_weights()
-        answers, alive = [], []
+        answers = []
         for read, _ in views.read_epoch(epoch):
             # What the model computes, in NumPy: TensorFlow would copy the features once more,
             # and `predict` trace a graph anew for each set of heads.
             hidden = np.maximum(read.reshape(len(read), -1) @ kernels + biases, 0)
             hidden = hidden.reshape(len(read), *outputs.shape)
             answers.append(expit(np.einsum("bsh,sh->bs", hidden, outputs) + output_biases))
-            alive.append(hidden.any(axis=(0, 2)))
-        return np.concatenate(answers), np.any(alive, axis=0)
+        answers = np.concatenate(answers)
+        return answers, ~is_constant(answers.min(axis=0), answers.max(axis=0))
 
 
 def gather_weights(

@@ -11,7 +11,7 @@ import pytest
 from course_utils.core import backend, gpu
 from course_utils.lessons import doctor
 from course_utils.models.classifier import build_classifier
-from course_utils.training import train as training
+from course_utils.training import in_model
 from course_utils.training.train import train
 
 tensorflow = backend.import_tensorflow()
@@ -122,15 +122,15 @@ def exhaust(monkeypatch, times):
     """Lets memory run out in the first epoch, so many times; returns the batch sizes tried."""
     tried = []
 
-    def fit(task, **options):
-        tried.append(task.train.batch_size)
+    def run(task, model, **options):
+        tried.append(task.batches.batch_size)
         if len(tried) <= times:
-            task.trainee.fit(task.train, epochs=1, verbose=0, shuffle=False)
+            task.trainee.fit(task.batches, epochs=1, verbose=0, shuffle=False)
             raise tensorflow.errors.ResourceExhaustedError(None, None, "out of memory")
-        return whole(task, **options)
+        return whole(task, model, **options)
 
-    whole = training._fit
-    monkeypatch.setattr(training, "_fit", fit)
+    whole = in_model.train_and_measure
+    monkeypatch.setattr(in_model, "train_and_measure", run)
     return tried
 
 

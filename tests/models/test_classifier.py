@@ -9,7 +9,6 @@ from course_utils.models import vgg16
 from course_utils.models.classifier import (
     build_classifier,
     build_imagenet_preprocessing,
-    is_dead,
 )
 from course_utils.models.partition import split_model
 
@@ -155,46 +154,3 @@ def test_saved_model_loads_in_safe_mode_and_predicts_the_same(
     assert [layer.name for layer in loaded.layers] == [layer.name for layer in model.layers]
     assert len(loaded.trainable_weights) == 4
     assert split_model(loaded).base.name == "tiny"
-
-
-# Dead heads
-
-
-def set_hidden(model, kernel, bias):
-    hidden = model.layers[-2]
-    hidden.set_weights([np.full(hidden.kernel.shape, kernel), np.full(6, bias)])
-
-
-def test_a_head_whose_units_are_all_zero_is_dead(make_base, make_photos):
-    model = build_classifier(make_base())
-    set_hidden(model, 0.0, -1.0)
-    assert is_dead(model, make_photos())
-    set_hidden(model, 0.0, 0.0)  # zero is no answer either
-    assert is_dead(model, make_photos())
-
-
-def test_a_head_with_one_unit_that_answers_is_alive(make_base, make_photos):
-    model = build_classifier(make_base())
-    set_hidden(model, 0.0, -1.0)
-    kernel, bias = model.layers[-2].get_weights()
-    bias[3] = 0.01
-    model.layers[-2].set_weights([kernel, bias])
-    assert not is_dead(model, make_photos())
-
-
-def test_a_head_that_answers_only_to_the_last_photo_is_alive(make_base):
-    model = build_classifier(make_base())
-    set_hidden(model, 0.0, -1.0)
-    head = keras.Sequential([keras.Input((4,)), keras.layers.Dense(6, "relu")])
-    head.layers[0].set_weights([np.ones((4, 6)), np.full(6, -3.5)])
-    head.add(keras.layers.Dense(1))
-    batches = [(np.zeros((5, 4), "float32"), None), (np.zeros((5, 4), "float32"), None)]
-    assert is_dead(head, batches)
-    batches[1][0][-1] = 1
-    assert not is_dead(head, batches)
-
-
-def test_a_dead_heads_prediction_is_always_the_same(make_base, make_photos):
-    model = build_classifier(make_base())
-    set_hidden(model, 0.0, -1.0)
-    assert np.ptp(model.predict(make_photos(), verbose=0)) == 0

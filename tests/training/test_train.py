@@ -345,21 +345,13 @@ class InterruptAfter(keras.callbacks.Callback):
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("finished", [0, 2])
 def test_an_interrupted_run_returns_the_epochs_so_far(
-    make_base, make_splits, monkeypatch, capsys, method, finished
+    make_base, make_splits, capsys, method, finished
 ):
     splits = make_splits()
     options = {"epochs": 4, "method": method, "progress": False}
     whole = train(build_classifier(make_base(), seed=SEED), splits, **options)
-    whole_fit = keras.Sequential.fit
-
-    def fit(self, *arguments, callbacks, **chosen):
-        return whole_fit(
-            self, *arguments, callbacks=[*callbacks, InterruptAfter(finished)], **chosen
-        )
-
-    monkeypatch.setattr(keras.Sequential, "fit", fit)
     model = build_classifier(make_base(), seed=SEED)
-    history = train(model, splits, **options)
+    history = train(model, splits, callbacks=[InterruptAfter(finished)], **options)
     assert history.index.tolist() == list(range(1, finished + 1))
     assert history.index.name == "epoch" and history.attrs["method"] == method
     if finished:
@@ -369,21 +361,19 @@ def test_an_interrupted_run_returns_the_epochs_so_far(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGINT to one process")
-def test_the_interrupt_signal_stops_an_endless_run(make_base, make_splits, monkeypatch):
+def test_the_interrupt_signal_stops_an_endless_run(make_base, make_splits):
     timer = threading.Timer(0, os.kill, (os.getpid(), signal.SIGINT))
-    record_row = training._EpochRecord.on_epoch_end
 
-    def on_epoch_end(self, epoch, logs=None):
-        record_row(self, epoch, logs)
+    def interrupt(epoch, logs):
         if epoch == 1:
             timer.start()
 
-    monkeypatch.setattr(training._EpochRecord, "on_epoch_end", on_epoch_end)
+    callback = keras.callbacks.LambdaCallback(on_epoch_end=interrupt)
     model = build_classifier(make_base(), seed=SEED)
     options = {"epochs": 400, "method": "stored_features", "precision": "float32"}
-    history = train(model, make_splits(), **options, progress=False)
+    history = train(model, make_splits(), **options, callbacks=callback, progress=False)
     timer.join()
-    assert 2 <= len(history) < 400
+    assert 1 <= len(history) < 400
 
 
 # Dead heads
@@ -484,7 +474,7 @@ def test_steps_taken_in_one_call_learn_what_single_steps_learn(make_base, make_s
 )
 def test_a_wrong_argument_is_refused(make_base, make_splits, options, message):
     model = build_classifier(make_base(), flip_and_contrast())
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         train(model, make_splits(), progress=False, **options)
 
 
