@@ -6,6 +6,11 @@ arrays can be written while they are made. It holds the entry's name, each array
 and the checksum of their bytes. That checksum begins with the name: the same bytes do not pass
 under another one. An entry without arrays can be read in any text editor.
 
+The checksum is the CRC-32 of sums: each megabyte of the bytes is a table of 64-bit numbers, whose
+columns and rows are added up. A change within 8 KB changes sums of columns, and what is moved
+changes sums of rows. CRC-32 of all bytes would take two to three times as long as reading them
+(with zlib 1.2.13); adding up takes less than once as long.
+
 Rows of arrays are read from the file when they are asked for (`reading.py` says how).
 """
 
@@ -30,7 +35,8 @@ FIRST_LINE = b"course_utils entry, format 1\n"
 LAST_LINE = "\n{:016d} {:08x}\n"  # the header's length and checksum
 LAST_PATTERN = re.compile(rb"\n([0-9]{16}) ([0-9a-f]{8})\n")
 LAST_SIZE = len(LAST_LINE.format(0, 0))
-CHUNK = 2**20  # bytes that are read and summed at once: they stay in the processor's cache
+CHUNK = 2**20  # bytes that are read and added up at once: they stay in the processor's cache
+ROWS = 128  # of a chunk's table
 # The clock of a file system ticks every 2 seconds at the coarsest. A file that was written so
 # lately may be written once more and look the same.
 TICK = 2 * 10**9
@@ -124,11 +130,7 @@ class Entry:
     def verify(self) -> None:
         """Raises `Damaged` if the arrays' bytes are not those that were written."""
         end = len(FIRST_LINE) + sum(len(each) * each.row_bytes for each in self.arrays.values())
-        buffer, checksum = memoryview(bytearray(CHUNK)), zlib.crc32(self.name.encode())
-        for start in range(len(FIRST_LINE), end, CHUNK):
-            chunk = buffer[: min(CHUNK, end - start)]
-            self.file.read_into(start, chunk)
-            checksum = zlib.crc32(chunk, checksum)
+        checksum = _sum_up(self.file, self.name, end)
         self.file.check()
         if checksum != self._checksum:
             raise Damaged(f"the checksum of its arrays is not that of {self.name}")
@@ -159,7 +161,7 @@ def write_entry(path: Path, name: str, parts: Iterable[tuple[str, object]]) -> N
     parts = iter(parts)
     first = list(itertools.islice(parts, 1))
     arrays: list[tuple[str, str, list[int]]] = []
-    facts, checksum = {}, zlib.crc32(name.encode())
+    facts = {}
     with atomic_write(path) as beside, open(beside, "wb") as stream:
         stream.write(FIRST_LINE)
         for part, value in itertools.chain(first, parts):
@@ -171,9 +173,9 @@ def write_entry(path: Path, name: str, parts: Iterable[tuple[str, object]]) -> N
                 arrays[-1][2][0] += len(value)
             else:
                 arrays.append((part, value.dtype.str, list(value.shape)))
-            content = value.reshape(-1).view(np.uint8).data
-            stream.write(content)
-            checksum = zlib.crc32(content, checksum)
+            stream.write(value.reshape(-1).view(np.uint8).data)
+        stream.flush()
+        checksum = _sum_up(FileReader(beside), name, stream.tell())
         about = {"name": name, "arrays": arrays, "checksum": checksum, "facts": facts}
         # A path that is no UTF-8 has lone surrogates in Python.
         header = json.dumps(about, ensure_ascii=False, indent=1).encode("utf-8", "surrogatepass")
@@ -257,6 +259,19 @@ def _read_header(file: FileReader) -> tuple[dict, int]:
     if int(last[2], 16) != zlib.crc32(header):
         raise Damaged("the checksum of its header is wrong")
     return json.loads(header.decode("utf-8", "surrogatepass")), start
+
+
+def _sum_up(file: FileReader, name: str, end: int) -> int:
+    """Returns the checksum of a name and of what is in the file, from the first line to `end`."""
+    chunk, checksum = np.zeros(CHUNK, np.uint8), zlib.crc32(name.encode())
+    table = chunk.view("<u8").reshape(ROWS, -1)
+    for start in range(len(FIRST_LINE), end, CHUNK):
+        size = min(CHUNK, end - start)
+        chunk[size:] = 0
+        file.read_into(start, chunk[:size].data)
+        for axis in (0, 1):
+            checksum = zlib.crc32(table.sum(axis=axis), checksum)
+    return checksum
 
 
 def _check_arrays(entry: Entry, expected: Mapping[str, tuple]) -> None:

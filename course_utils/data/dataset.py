@@ -40,7 +40,7 @@ def epoch_order(count: int, *, seed: int, epoch: int) -> np.ndarray:
 class Photos(keras.utils.PyDataset):
     """Photos of one split, as batches that Keras's `fit`, `evaluate` and `predict` take.
 
-    The pixels stay uint8 in a memory-mapped file; a batch is turned into floats when it is
+    The pixels stay uint8 in a file of the cache; a batch is turned into floats when it is
     asked for. With `shuffle`, every epoch has its own permutation, seeded.
 
     Args:

@@ -140,11 +140,53 @@ def test_an_entry_holds_under_its_own_name_only(tmp_path):
 
 def test_arrays_do_not_pass_under_another_entrys_header(tmp_path):
     parts = {"keys": PARTS["keys"]}
-    one, other = write(tmp_path, "one.entry", parts), write(tmp_path, "two.entry", parts)
-    start = len(entries.FIRST_LINE)
-    assert one.read_bytes()[: start + 40] == other.read_bytes()[: start + 40]
-    about = json.loads(other.read_bytes()[start + 40 : -entries.LAST_SIZE])
-    assert about["checksum"] != open_entry(one, "one.entry")._checksum
+    one, two = (write(tmp_path, name, parts) for name in ("one.entry", "two.entry"))
+    content = one.read_bytes(), two.read_bytes()
+    end = len(entries.FIRST_LINE) + PARTS["keys"].nbytes
+    assert content[0][:end] == content[1][:end]
+    sums = [open_entry(path, None)._checksum for path in (one, two)]
+    assert sums[0] != sums[1]
+
+
+ROW = entries.CHUNK // entries.ROWS // 8  # numbers in a row of a table
+
+
+def move(numbers, start, end, size):
+    numbers[start : start + size], numbers[end : end + size] = (
+        numbers[end : end + size].copy(),
+        numbers[start : start + size].copy(),
+    )
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda numbers: move(numbers, 0, ROW, ROW),  # a row for another
+        lambda numbers: move(numbers, 5, 5 + 3 * ROW, 1),  # a number for one of its column
+        lambda numbers: move(numbers, 5, 6, 1),  # and for one of its row
+        lambda numbers: move(numbers, 5, 2 * ROW + 6, 1),
+        lambda numbers: move(numbers, 0, ROW * entries.ROWS, ROW * entries.ROWS),  # a table
+        lambda numbers: move(numbers, 512, 512 + 64 * ROW, 512),  # a page of memory
+        lambda numbers: numbers.__setitem__(slice(100, 100 + 20 * ROW), 0),
+        lambda numbers: numbers.__setitem__(slice(ROW * entries.ROWS, None), 0),
+        lambda numbers: numbers.__setitem__(
+            [7, 7 + ROW], numbers[[7, 7 + ROW]] ^ np.uint64(1 << 63)
+        ),
+        lambda numbers: numbers.__setitem__(
+            [7, 8], numbers[[7, 8]] + np.array([1, 2**64 - 1], "u8")
+        ),
+        lambda numbers: numbers.__setitem__(slice(None), numbers[::-1].copy()),
+    ],
+)
+def test_what_is_moved_or_cleared_within_a_large_entry_is_damage(tmp_path, damage):
+    numbers = np.random.default_rng(1).integers(2**64, size=3 * ROW * entries.ROWS + 5, dtype="u8")
+    path = write(tmp_path, "a.entry", {"numbers": numbers})
+    stored = np.memmap(path, "u8", "r+", len(entries.FIRST_LINE), numbers.shape)
+    damage(stored)
+    stored.flush()
+    assert not np.array_equal(stored, numbers)
+    with pytest.raises(Damaged, match="the checksum of its arrays"):
+        open_entry(path, "a.entry")
 
 
 @pytest.mark.parametrize(
