@@ -11,16 +11,14 @@ import pandas as pd
 
 from course_utils.core import backend
 from course_utils.core.checks import check_count
-from course_utils.core.files import readable_name
 from course_utils.core.settings import Settings
-from course_utils.data.folders import SPLITS, list_photos
+from course_utils.data.equal_photos import describe_equal_photos
+from course_utils.data.folders import SPLITS, describe_not_taken, list_photos
 from course_utils.data.pixels import fingerprint_pixels, list_unreadable, load_pixels
 from course_utils.data.sources import find_photos
 
 tensorflow = backend.import_tensorflow()
 import keras  # noqa: E402 (TensorFlow is to be quiet first)
-
-LEAKS_NAMED = 3  # photos of both splits that the warning names
 
 
 def epoch_order(count: int, *, seed: int, epoch: int) -> np.ndarray:
@@ -223,8 +221,9 @@ def load_car_or_truck(
     `data`, Kaggle's download, the synthetic dataset. A folder of two classes without train
     and valid is split by the seed, one photo in four valid. A photo of another size is turned
     upright, scaled with antialiasing and letterboxed on black; one of the right size is taken
-    as it is. Pixels are decoded and checked once and kept in the cache; unreadable photos and
-    photos in both splits are named in a warning.
+    as it is. Pixels are decoded and checked once and kept in the cache. One line says how many
+    files were not taken, and why. Warnings name unreadable photos, photos in both splits, and
+    photos in both classes.
 
     Args:
         chosen: The numbers of the run: how many photos, image size, batch size, seed.
@@ -253,6 +252,8 @@ def load_car_or_truck(
     listed = list_photos(found, seed=chosen.seed)
     if listed.split_by_kit:
         source += f" It has no train and valid: one photo in four is valid, by seed {chosen.seed}."
+    if listed.not_taken:
+        print(describe_not_taken(listed.not_taken), flush=True)
     wanted = {"train": chosen.train_photos, "valid": chosen.valid_photos}
     loaded, unreadable, checked = {}, {}, 0
     for split in SPLITS:
@@ -273,30 +274,11 @@ def load_car_or_truck(
             shuffle=split == "train",
             seed=chosen.seed,
         )
-    if unreadable:
-        warnings.warn(list_unreadable(unreadable, checked), stacklevel=2)
-    _warn_of_leaks(loaded["train"], loaded["valid"])
     names = listed.class_names
+    doubts = [list_unreadable(unreadable, checked)] if unreadable else []
+    for doubt in [*doubts, *describe_equal_photos(loaded, names)]:
+        warnings.warn(doubt, stacklevel=2)
     return Splits(**loaded, class_names=names, source=source, counts=_count(loaded, names))
-
-
-def _warn_of_leaks(train: Photos, valid: Photos) -> None:
-    """Warns of photos in both splits: the model would have memorized validation photos."""
-    seen = dict(zip(train.keys.tolist(), train.names, strict=True))
-    duplicates = [
-        f"{readable_name(name)} is {readable_name(seen[key])}"
-        for key, name in zip(valid.keys.tolist(), valid.names, strict=True)
-        if key in seen
-    ]
-    if duplicates:
-        unnamed = len(duplicates) - LEAKS_NAMED
-        more = f" and {unnamed} more" if unnamed > 0 else ""
-        warnings.warn(
-            f"Expected no photo in both train and valid, received {len(duplicates)}: "
-            f"{', '.join(duplicates[:LEAKS_NAMED])}{more}. Take them out of one of the two, or "
-            "valid accuracy will flatter the model.",
-            stacklevel=3,
-        )
 
 
 def splits_from_arrays(
