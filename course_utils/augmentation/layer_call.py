@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
@@ -42,8 +43,7 @@ class LayerCall:
     def reuse(self, *, skip: int = 0) -> Any:
         """Returns a layer that was built before, with the random state of a new one.
 
-        For callers that show many settings: building a layer takes milliseconds, and TensorFlow
-        never frees some 30 KB of each random layer.
+        For callers that show many settings: building a layer takes milliseconds.
 
         Args:
             skip: How many random numbers the layer's generator has already given.
@@ -99,9 +99,12 @@ def force_calls(calls: tuple[LayerCall, ...], images: Any) -> tuple[Any, list[tu
     return images, applied
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=64)
 def _build_once(layer: str, settings: tuple[tuple[str, Any], ...]) -> Any:
-    return LayerCall(layer, dict(settings)).build()
+    # TensorFlow keeps 35 KB for ever for each new name of a variable. Keras counts its names in
+    # each thread from zero, so a layer built in a new thread brings no new name.
+    with ThreadPoolExecutor(max_workers=1) as new_thread:
+        return new_thread.submit(LayerCall(layer, dict(settings)).build).result()
 
 
 def _value_code(value: Any) -> str:

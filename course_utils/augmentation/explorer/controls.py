@@ -1,0 +1,140 @@
+"""The explorer's controls, each one in the units of the catalogue."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import ipywidgets as widgets
+from traitlets import Unicode
+
+from course_utils.augmentation.catalogue import CATALOGUE, Transformation
+
+FIRST_CONTROLS = ("flip", "rotation", "zoom", "brightness", "contrast")
+# ipywidgets shows the value None as an empty menu; these two stand for it.
+ALL = "all"
+NONE = "none"
+FLIP_CHOICES = (
+    ("none", NONE),
+    ("left ↔ right", "horizontal"),
+    ("up ↕ down", "vertical"),
+    ("both", "horizontal_and_vertical"),
+)
+# How d3 writes a slider's number, by unit, and what is added to the slider's name.
+READOUTS = {"percent": (".0%", ""), "degrees": (".0f", " °"), "pixels": (".1f", " px")}
+
+
+class NamedImage(widgets.Image):
+    """An image whose tooltip is its name for a screen reader.
+
+    The browser's part of ipywidgets looks for a description before it sets a tooltip, and stops
+    with an error at widgets that have none, such as images.
+    """
+
+    description = Unicode("").tag(sync=True)
+
+
+def check_controls(names: Sequence[str] | None) -> tuple[str, ...]:
+    """Returns the names of transformations in the order of their controls; `None` is all.
+
+    Raises:
+        ValueError: If they are not names from `CATALOGUE`.
+    """
+    if names is None:
+        return (*FIRST_CONTROLS, *(name for name in CATALOGUE if name not in FIRST_CONTROLS))
+    unknown = [name for name in names if name not in CATALOGUE]
+    if unknown or not names or isinstance(names, str):
+        raise ValueError(
+            f"Expected controls from {', '.join(CATALOGUE)}, received {names!r}. "
+            'Pass a tuple of names, such as ("contrast",).'
+        )
+    return tuple(names)
+
+
+def build_control(
+    entry: Transformation, value: Any, on_change: Callable[[Any], None]
+) -> widgets.Widget:
+    """Returns the slider of a transformation or, for a choice, its menu.
+
+    Args:
+        entry: Of the catalogue.
+        value: Where it starts.
+        on_change: Called with each new value.
+    """
+    style = {"description_width": "96px"}
+    if entry.choices:
+        control = widgets.Dropdown(
+            options=FLIP_CHOICES, value=value or NONE, description=entry.title, style=style
+        )
+    else:
+        readout, unit = READOUTS[entry.unit]
+        control = widgets.FloatSlider(
+            value=value,
+            min=0.0,
+            max=entry.maximum,
+            step=_find_step(value, entry.step),
+            readout_format=readout,
+            description=entry.title + unit,
+            style=style,
+        )
+    control.observe(lambda change: on_change(_read_value(change["new"])), "value")
+    return control
+
+
+def set_control(control: widgets.Widget, entry: Transformation, value: Any) -> None:
+    """Moves a control to a value."""
+    # In one message, so that a browser never rounds an old value to a new step.
+    with control.hold_sync():
+        if not entry.choices:
+            control.step = _find_step(value, entry.step)
+        control.value = NONE if value is None else value
+
+
+def build_menu(description: str, options: Any, *, flex: str = "", **settings: Any) -> Any:
+    """Returns a menu that takes as much room as its name and choices need.
+
+    Args:
+        description: Its name.
+        options: Choices, or pairs of what is shown and the choice.
+        flex: How it shares a row with others, in CSS.
+        settings: Of `ipywidgets.Dropdown`.
+    """
+    return widgets.Dropdown(
+        options=options,
+        description=description,
+        style={"description_width": "auto"},
+        layout={"flex": flex} if flex else {},
+        **settings,
+    )
+
+
+def build_button(label: str, action: Callable[[], None], *, width: str = "auto") -> widgets.Button:
+    """Returns a button that calls `action` when it is pressed."""
+    button = widgets.Button(description=label, layout={"width": width})
+    button.on_click(lambda _: action())
+    return button
+
+
+def build_text() -> widgets.HTML:
+    """Returns an empty text that follows the page's theme."""
+    return widgets.HTML().add_class("ax-text")
+
+
+def set_visible(widget: widgets.DOMWidget, visible: bool) -> None:
+    """Shows or hides a widget."""
+    widget.layout.display = None if visible else "none"
+
+
+def _read_value(shown: Any) -> Any:
+    # A browser's steps add up to 0.15000000000000002.
+    value = round(shown, 6) if isinstance(shown, float) else shown
+    return None if value == NONE else value
+
+
+def _find_step(value: float, step: float) -> float:
+    """Returns a slider's step that `value` is a multiple of.
+
+    A browser rounds a value to the nearest step, and sends back what it rounded.
+    """
+    for parts in (1, 5, 50, 500):
+        if abs(value / step * parts - round(value / step * parts)) < 1e-6:
+            return step / parts
+    return 1e-6
