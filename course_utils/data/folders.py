@@ -136,7 +136,7 @@ def _scan(folder: Path) -> Contents:
             continue
         elif not path.is_file():
             # Opening a pipe would wait for ever.
-            others["broken link" if path.is_symlink() else "special file"] += 1
+            others["behind a broken link" if path.is_symlink() else "of a special kind"] += 1
         elif is_photo(path.name):
             photos.append(path)
         else:

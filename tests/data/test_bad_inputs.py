@@ -211,7 +211,7 @@ def test_an_iphones_photo_is_read_or_says_what_to_install(tmp_path, monkeypatch)
 
 
 # A folder. Each row: what is done to it, the folder that is named, and the answer: a number of
-# train photos, or parts of the sentence of the error, or (a number, parts of the warning).
+# train photos, or parts of the sentence of the error, or (a number, parts of each warning).
 
 
 def as_it_is(folder):
@@ -327,6 +327,18 @@ def the_same_photo_in_both(folder):
         (folder / "valid" / "Car" / f"copy-{number}.png").write_bytes(photo.read_bytes())
 
 
+def the_same_photo_in_both_classes(folder):
+    fill(folder)
+    copied = (folder / "train" / "Car" / "0-0.png").read_bytes()
+    (folder / "train" / "Truck" / "copy.png").write_bytes(copied)
+
+
+def a_photo_in_the_wrong_class_of_valid(folder):
+    fill(folder)
+    copied = (folder / "train" / "Car" / "0-0.png").read_bytes()
+    (folder / "valid" / "Truck" / "copy.png").write_bytes(copied)
+
+
 def the_same_photo_without_splits(folder):
     fill(folder, [("Car",), ("Truck",)], count=8)
     for number in range(8):
@@ -343,11 +355,14 @@ FOLDERS = [
     (folder_named_like_a_photo, 6),
     (a_pipe, 6),
     (a_broken_link, 6),
-    (no_valid, ["train and valid", "['train']", "Put one folder a class"]),
-    (no_train, ["train and valid", "['valid']", "Put one folder a class"]),
+    (no_valid, ["train and valid", "['train']", "Put one folder for each"]),
+    (no_train, ["train and valid", "['valid']", "Put one folder for each"]),
     (other_splits, ["train and valid", "['test', 'training']"]),
     (one_class, ["Expected two folders", "['Car']", "leave two"]),
-    (one_class_without_splits, ["Expected the folders train and valid", "Put one folder a class"]),
+    (
+        one_class_without_splits,
+        ["Expected the folders train and valid", "Put one folder for each"],
+    ),
     (three_classes, ["Expected two folders", "['Bus', 'Car', 'Truck']", "leave two"]),
     (three_classes_without_splits, ["two folders of photos", "['Bus', 'Car', 'Truck']"]),
     (an_empty_class, ["Expected photos (.jpeg", "Truck, received none", "Put some there"]),
@@ -359,6 +374,14 @@ FOLDERS = [
     (documents_only, ["Expected photos (.jpeg", "received none"]),
     (many_unreadable, ["at most 1%", "1 of 6", "0-0.png (not an image", "take these files away"]),
     (the_same_photo_in_both, (6, ["no photo in both", "received 2", "copy-0.png", "Take them"])),
+    (
+        the_same_photo_in_both_classes,
+        (7, ["no photo in both Car and Truck, received 1: train/Truck/copy.png equals train/Car"]),
+    ),
+    (
+        a_photo_in_the_wrong_class_of_valid,
+        (6, ["no photo in both train and valid"], ["no photo in both Car and Truck"]),
+    ),
     (the_same_photo_without_splits, (18, ["no photo in both", "Take them out"])),
 ]
 
@@ -373,11 +396,11 @@ def test_each_folder_works_or_is_answered_by_one_sentence(tmp_path, do, answer):
         message = str(caught.value)
         assert message.startswith("Expected ") and all(part in message for part in answer), message
         return
-    count, parts = answer if isinstance(answer, tuple) else (answer, [])
+    count, *warned = answer if isinstance(answer, tuple) else (answer,)
     splits, said = load(folder)
     assert splits.train.count == count
-    assert len(said) == bool(parts), said
-    assert all(part in said[0] for part in parts), said
+    for sentence, parts in zip(said, warned, strict=True):
+        assert all(part in sentence for part in parts), sentence
 
 
 def test_a_folder_of_two_classes_is_split_by_the_seed_and_says_so(tmp_path):

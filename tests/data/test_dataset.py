@@ -124,11 +124,11 @@ def test_valid_comes_in_the_folders_order_and_train_does_not(folder):
 
 def test_key_depends_on_the_pixels_alone(folder, tmp_path):
     keys = dict(zip(*both(load_quietly(SMALL, folder=folder).train), strict=True))
-    copied = folder / "train" / "Truck" / "copied.png"
+    copied = folder / "train" / "Car" / "copied.png"
     copied.write_bytes((folder / "train" / "Car" / "train-Car-0.png").read_bytes())
     moved = folder.rename(tmp_path / "moved")
     again = dict(zip(*both(load_quietly(SMALL, folder=moved).train), strict=True))
-    assert again.pop("train/Truck/copied.png") == keys["train/Car/train-Car-0.png"]
+    assert again.pop("train/Car/copied.png") == keys["train/Car/train-Car-0.png"]
     assert again == keys
 
 

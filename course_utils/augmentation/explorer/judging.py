@@ -100,7 +100,8 @@ def ask_classifier(classifier: Callable[[np.ndarray], Any], views: np.ndarray) -
         ValueError: If the answer is not one probability for each view, or not the same for the
             same views.
     """
-    first, second = (_read_answer(_call(classifier, views), len(views)) for _ in range(2))
+    first = _read_answer(_call(classifier, views), len(views))
+    second = _read_answer(_call(classifier, views), len(views))
     apart = float(np.abs(first - second).max())
     if apart > SAME:
         raise ValueError(
@@ -142,12 +143,11 @@ def _call(classifier: Callable[[np.ndarray], Any], views: np.ndarray) -> Any:
 
 def _read_answer(answer: Any, count: int) -> np.ndarray:
     """Returns a classifier's answer as finite float32, shape (count, 1) or (count, 2)."""
-    values = np.asarray(answer)
-    if values.shape == (count,):
-        values = values[:, None]
-    is_real = values.dtype.kind in "biuf" or values.dtype.name == "bfloat16"
-    if values.shape not in ((count, 1), (count, 2)) or not is_real:
-        received = f"{values.shape} of {values.dtype}" if values.shape else repr(answer)
+    given = np.asarray(answer)
+    values = given[:, None] if given.shape == (count,) else given
+    are_numbers = given.dtype.kind in "biuf" or given.dtype.name == "bfloat16"
+    if values.shape not in ((count, 1), (count, 2)) or not are_numbers:
+        received = f"{given.shape} of {given.dtype}" if given.shape else repr(answer)
         raise ValueError(
             f"Expected one probability for each of {count} views from the classifier, shape "
             f"({count}, 1), received {received}. Pass a model that ends with one sigmoid output, "

@@ -26,6 +26,7 @@ from course_utils.augmentation.explorer.parts import Ends, Grid, JudgingPanel, S
 from course_utils.augmentation.explorer.photos import find_photos, find_tasks
 from course_utils.augmentation.explorer.views import ViewMaker
 from course_utils.augmentation.policy import Augmentation
+from course_utils.core.checks import check_choice
 
 VIEWS = 16
 EPOCHS = 30
@@ -101,7 +102,7 @@ class AugmentationExplorer:
         active = (name for name in self._augmentation.active if name in self._controls)
         self._pinned = next(active, self._controls[0])
         self._verdicts: list[judging.Verdict] | None = None
-        self._build(_check_show(show))
+        self._build(check_choice("show", show, SHOWN))
         self._load()
 
     @property
@@ -346,12 +347,3 @@ class AugmentationExplorer:
 
     def _alternative(self) -> str:
         return f"Sixteen augmented views. {self._augmentation.describe()}"
-
-
-def _check_show(show: str) -> str:
-    if show not in SHOWN:
-        raise ValueError(
-            f"Expected `show` out of {', '.join(map(repr, SHOWN))}, received {show!r}. "
-            "Choose one of these."
-        )
-    return show
