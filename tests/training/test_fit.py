@@ -225,7 +225,7 @@ def test_features_of_photos_are_found_by_a_dataset_of_their_pixels(make_base, ma
     for data in (splits.train, in_dataset(splits.train, shuffle=True)):
         model = build(make_base(), HEADS["lesson"](), run_eagerly=True)
         fit(model, data, epochs=1, method="stored_features", precision="float32", verbose=2)
-    assert "All features" in capsys.readouterr().out
+    assert "Using cached features" in capsys.readouterr().out
 
 
 # Callbacks

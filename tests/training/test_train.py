@@ -410,7 +410,7 @@ def test_a_line_says_which_way_why_and_how_long(make_base, make_splits, capsys):
     said = capsys.readouterr().out
     assert "stored features on the" in said and "as asked" in said
     # 64 train photos clean and in two views, 32 valid ones clean.
-    assert "224 photos and views" in said and "float32" in said and " a second measured" in said
+    assert "Running 224 images" in said and "float32" in said and "measured now" in said
     train(model, make_splits(), **options, method="stored_features")
     assert "Using cached features" in capsys.readouterr().out
     train(model, make_splits(), **options, method="in_model")
