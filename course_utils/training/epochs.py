@@ -59,6 +59,8 @@ def run_epochs(
     )
     model.stop_training = False
     trainee.history = model.history
+    if trainee is not model:
+        _build_metrics(model, batches)
     with freeing_graphs():
         return trainee.fit(batches, epochs=epochs, shuffle=False, callbacks=called, **options)
 
@@ -92,6 +94,20 @@ def watches_batches(callbacks: Sequence[keras.callbacks.Callback]) -> bool:
         for callback in callbacks
         for hook in BATCH_HOOKS
     )
+
+
+def _build_metrics(model: keras.Model, batches) -> None:
+    """Builds the metrics of a model that does not train itself: callbacks look at them to learn
+    whether more is better."""
+    metrics = model._compile_metrics
+    if metrics is None or metrics.built:
+        return
+    if isinstance(batches, tensorflow.data.Dataset):
+        spec = batches.element_spec[1]
+        labels = np.zeros([size or 1 for size in spec.shape], spec.dtype.as_numpy_dtype)
+    else:
+        labels = batches[0][1]
+    metrics.build(labels, np.zeros((len(labels), *model.output_shape[1:]), "float32"))
 
 
 class _Relay(keras.callbacks.Callback):

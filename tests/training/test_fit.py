@@ -98,6 +98,7 @@ CALLBACKS = {
     "early": lambda: [
         keras.callbacks.EarlyStopping("val_loss", patience=1, restore_best_weights=True)
     ],
+    "metric": lambda: [keras.callbacks.EarlyStopping("accuracy", min_delta=9, patience=1)],
     "batches": lambda: [keras.callbacks.TerminateOnNaN()],
 }
 
@@ -131,6 +132,8 @@ def test_the_history_is_plain_fits(
 ):
     if "schedule" in optimizer and callbacks == "plateau":
         callbacks = "none"  # Keras itself refuses to change a schedule.
+    if callbacks == "metric" and metrics != "name":
+        callbacks = "none"
     if data == "weighted dataset":
         class_weight = None  # Keras itself takes one or the other.
     splits = make_splits(40, 24)
@@ -276,6 +279,14 @@ def test_early_stopping_stops_and_brings_back_the_best_weights(make_base, make_s
     assert len(losses) < 50 and np.argmin(losses) == len(losses) - 3
     assert model.evaluate(splits.valid, verbose=0)[0] == pytest.approx(min(losses), abs=1e-5)
     assert len(fit(model, splits, epochs=2, **STORED).epoch) == 2  # it does not stay stopped
+
+
+def test_callbacks_know_whether_more_of_a_metric_is_better(make_base, make_splits):
+    model = build_classifier(make_base(), seed=SEED)
+    model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+    stop = keras.callbacks.EarlyStopping("val_accuracy", min_delta=9, patience=1)
+    history = fit(model, make_splits(), epochs=5, callbacks=[stop], **STORED)
+    assert len(history.epoch) == 2 and stop.monitor_op is keras.ops.greater
 
 
 def test_a_callback_between_batches_is_called_at_every_batch(make_base, make_splits):

@@ -323,6 +323,68 @@ def test_metrics_of_the_students_own_keep_their_names(make_base, make_splits):
         assert {"loss", "area", "clean_area", "val_area"} <= set(history.columns)
 
 
+# Callbacks, class weights, losses that are not finite
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_callbacks_see_every_column_and_change_the_training(make_base, make_splits, method):
+    seen, splits = [], make_splits()
+    model = build_classifier(make_base(), seed=SEED)
+    history = train(
+        model,
+        splits,
+        epochs=np.int64(9),
+        views=np.int64(2),
+        seed=np.int64(3),
+        method=method,
+        callbacks=[
+            keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(set(logs))),
+            keras.callbacks.EarlyStopping("gap", patience=1, min_delta=9, mode="min"),
+            keras.callbacks.ReduceLROnPlateau("val_loss", 0.1, patience=0, min_delta=9),
+        ],
+        progress=False,
+    )
+    assert len(history) == 2 and "learning_rate" in history
+    assert seen[0] == set(history.columns) - {"learning_rate"}
+    assert float(model.optimizer.learning_rate) < 1e-3
+    assert history.attrs["seed"] == 3 and type(history.attrs["seed"]) is int
+
+
+def test_class_weights_count_the_same_with_both_methods(make_base, make_splits):
+    options = {"epochs": 2, "precision": "float32", "progress": False}
+    plain, *weighted = (
+        train(
+            build_classifier(make_base(), seed=SEED),
+            make_splits(),
+            method=method,
+            class_weight=weights,
+            **options,
+        )
+        for method, weights in (
+            ("stored_features", None),
+            ("stored_features", {0: 1, 1: 5}),
+            ("in_model", {0: 1, 1: 5}),
+        )
+    )
+    assert_equal_histories(*weighted, tolerance=1e-4)
+    assert (weighted[0]["loss"] > plain["loss"] + 0.5).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    ("split", "words"), [("train", "the training photos"), ("valid", "the validation photos")]
+)
+def test_a_loss_that_is_not_finite_ends_the_training_and_is_named(
+    make_base, make_splits, method, split, words
+):
+    splits = make_splits()
+    getattr(splits, split).labels[3] = np.nan
+    model = build_classifier(make_base(), seed=SEED)
+    with pytest.warns(UserWarning, match=f"in epoch 1 the loss of {words} is nan"):
+        history = train(model, splits, epochs=5, method=method, progress=False)
+    assert history.index.tolist() == [1] and not history["dead_head"].any()
+
+
 # Interruption
 
 
