@@ -56,12 +56,13 @@ class FileReader:
         Raises:
             OSError: If the file ends before, or is gone.
         """
-        stream = self._open()
-        while target:
-            count = _read_at(stream, target, offset)
-            if not count:
+        stream = self._stream or self._open()
+        count = _read_at(stream, target, offset)
+        while count < len(target):  # Seldom: a system reads 2 GB at once at the most.
+            more = _read_at(stream, target[count:], offset + count)
+            if not more:
                 raise self._error("has been cut off")
-            target, offset = target[count:], offset + count
+            count += more
 
     def check(self) -> None:
         """Raises an OSError if the file's content has been changed since it was opened."""
@@ -95,6 +96,7 @@ class _Stream(io.FileIO):
 
     def __init__(self, path: Path):
         super().__init__(path)
+        self.number = self.fileno()
         self.lock = threading.Lock()
 
     def __del__(self):
@@ -117,7 +119,7 @@ _open_lock = threading.Lock()
 
 
 def _pread(stream: _Stream, target: memoryview, offset: int) -> int:
-    return os.preadv(stream.fileno(), [target], offset)
+    return os.preadv(stream.number, (target,), offset)
 
 
 def _seek_and_read(stream: _Stream, target: memoryview, offset: int) -> int:

@@ -3,7 +3,6 @@
 import itertools
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -13,9 +12,6 @@ from course_utils.data.dataset import epoch_order
 
 tensorflow = backend.import_tensorflow()
 import ml_dtypes  # noqa: E402 (TensorFlow is to be quiet first)
-
-WORTH_A_THREAD = 16  # photos; waking a thread takes as long as reading some
-_threads = ThreadPoolExecutor(2)
 
 
 class StoredFeatures:
@@ -80,24 +76,15 @@ def read_rows(views: Sequence[StoredFeatures], drawn, positions) -> np.ndarray:
     features = np.empty((len(positions), *views[0].shape), views[0].dtype)
     target = memoryview(features.reshape(-1).view(np.uint8))
     places = [views[view].locate(photo) for view, photo in zip(drawn, positions, strict=True)]
-    size = len(target) // max(1, len(places))
-    # While a file is read, Python can go on in another thread: two of them read half each.
-    half = len(places) // 2 if len(places) >= WORTH_A_THREAD else 0
-    other = _threads.submit(_read_places, places[:half], target[: half * size]) if half else None
-    _read_places(places[half:], target[half * size :])
-    if other:
-        other.result()
-    return features.astype("float32", copy=False)
-
-
-def _read_places(places: Sequence[tuple[StoredArray, int]], target: memoryview) -> None:
-    """Copies each photo's features once, straight to their place; neighbors together."""
     size, start = len(target) // max(1, len(places)), 0
-    for end in range(1, len(places) + 1):
-        block, row = places[start]
-        if end == len(places) or places[end] != (block, row + end - start):
-            block.read_into(row, target[start * size : end * size])
-            start = end
+    # Each photo's features are copied once, straight to their place; neighbors together.
+    while start < len(places):
+        (block, row), end = places[start], start + 1
+        while end < len(places) and places[end] == (block, row + end - start):
+            end += 1
+        block.read_into(row, target[start * size : end * size])
+        start = end
+    return features.astype("float32", copy=False)
 
 
 class StoredViews:
