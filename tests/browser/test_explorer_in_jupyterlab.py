@@ -16,7 +16,7 @@ import numpy as np
 from course_utils.augmentation.policy import Augmentation
 from course_utils.augmentation.explorer.widget import AugmentationExplorer
 
-class DrawnPhotos:
+class PaintedPhotos:
     count = 20
     labels = np.float32([[number % 2] for number in range(20)])
 
@@ -27,7 +27,7 @@ class DrawnPhotos:
             image[18:30, 20:40 if position % 2 else 50] = 0.3
         return images
 
-splits = SimpleNamespace(train=DrawnPhotos(), class_names=("Car", "Truck"))
+splits = SimpleNamespace(train=PaintedPhotos(), class_names=("Car", "Truck"))
 """
 EXPLORER = """
 explorer = AugmentationExplorer(
@@ -125,7 +125,7 @@ def test_arrow_keys_move_a_slider_and_the_picture(opened):
     assert ask_next_cell(opened)["contrast"] == 0.55
     handle(opened, "Contrast").focus()
     again = wait_for_new_grid(opened, lambda: opened.keyboard.press("ArrowLeft"))
-    assert again == before, "the same setting and the same dice are the same picture"
+    assert again == before, "the same setting and the same seed are the same picture"
     assert ask_next_cell(opened)["contrast"] == 0.5
 
 
@@ -144,17 +144,17 @@ def test_a_held_key_ends_at_the_last_picture(opened):
     assert ask_next_cell(opened) == {}
 
 
-def test_the_dice_and_the_words_for_them(opened):
+def test_drawing_again_and_the_random_values_in_words(opened):
     opened.get_by_role("combobox", name="Flip").select_option("left ↔ right")
     opened.wait_for_selector("text=RandomFlip")
-    opened.get_by_role("checkbox", name="Say what was drawn").check()
+    opened.get_by_role("checkbox", name="Show the random values").check()
     captions = opened.locator(".ax-captions p")
     captions.first.wait_for()
-    told = captions.all_inner_texts()
-    assert len(told) == 16 and set(told) == {"mirrored", "unchanged"}
-    dice = opened.get_by_role("button", name="Throw the dice again")
-    wait_for_new_grid(opened, dice.click)
-    assert captions.all_inner_texts() != told
+    described = captions.all_inner_texts()
+    assert len(described) == 16 and set(described) == {"mirrored", "unchanged"}
+    again = opened.get_by_role("button", name="Draw again")
+    wait_for_new_grid(opened, again.click)
+    assert captions.all_inner_texts() != described
 
 
 def test_the_student_clicks_views_and_then_sees_the_verdicts(opened):
@@ -185,7 +185,7 @@ def test_every_control_is_reached_by_the_tab_key(opened):
             )
         )
         opened.keyboard.press("Tab")
-    expected = {"Show", "of class", "◀ Previous", "Next ▶", "Throw the dice again", "Epoch"}
+    expected = {"Show", "of class", "◀ Previous", "Next ▶", "Draw again", "Epoch"}
     expected |= {"Change the photos", "Is it still a car?", "Flip", "Rotation °", "Zoom"}
     expected |= {"Brightness", "Contrast", "More transformations", "Back to no augmentation"}
     assert expected <= set(reached), expected - set(reached)
@@ -236,8 +236,8 @@ def test_the_layout_holds_at_900_pixels(browser, lab, opened, tmp_path, theme):
                 .map(one => (one /= 255) <= 0.03928 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4)
                 .reduce((sum, one, place) => sum + one * [0.2126, 0.7152, 0.0722][place], 0);
             const behind = one => {
-                const colour = getComputedStyle(one).backgroundColor;
-                return /, 0\\)$/.test(colour) ? behind(one.parentElement) : light(colour);
+                const color = getComputedStyle(one).backgroundColor;
+                return /, 0\\)$/.test(color) ? behind(one.parentElement) : light(color);
             };
             return [...document.querySelectorAll('.augmentation-explorer .widget-label,'
                     + '.augmentation-explorer pre, .augmentation-explorer .ax-pinned span')]

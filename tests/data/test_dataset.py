@@ -361,7 +361,7 @@ def test_a_folder_that_is_not_there_is_named_with_its_giver(monkeypatch, giver):
 
 
 def test_a_file_is_no_folder(folder):
-    with pytest.raises(FileNotFoundError, match="not a folder"):
+    with pytest.raises(FileNotFoundError, match="which is neither"):
         load_car_or_truck(SMALL, folder=folder / "train" / "Car" / "train-Car-0.png")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from course_utils.core.checks import check_image_size
 from course_utils.core.files import readable_name
 from course_utils.data.dataset import Photos
 from course_utils.data.folders import describe_not_taken, list_all_photos
@@ -53,8 +54,10 @@ def load_folder(folder: str | Path, image_size: tuple[int, int]) -> tuple[Photos
 
     Raises:
         FileNotFoundError: If the folder does not exist or holds no photo.
-        ValueError: If more than 1 % of the photos cannot be read.
+        ValueError: If more than 1 % of the photos cannot be read, or a side of `image_size` is
+            not from 16 to 1,024.
     """
+    image_size = check_image_size(image_size)
     root = Path(os.path.expanduser(folder))
     if not root.is_dir():
         raise FileNotFoundError(

@@ -199,7 +199,7 @@ def test_the_grid_can_begin_with_sixteen_photos_and_the_still_picture_then_names
         still = Image.open(io.BytesIO(explorer.draw_still())).convert("L")
         grid = np.asarray(still)[: shown_grid(explorer).shape[0]]
         assert (grid.min() < 40) == labels_are_there, "black behind the labels, on white photos"
-    with pytest.raises(ValueError, match="`show` out of 'one', 'sixteen'"):
+    with pytest.raises(ValueError, match="`show` to be one of 'one', 'sixteen'"):
         AugmentationExplorer(splits, show="four")
 
 
