@@ -162,6 +162,7 @@ def _find_base(
             f"base with `training=False` in a functional model, or {IN_MODEL}."
         )
     if isinstance(last, keras.Model):
+        _check_listed(last)
         return tuple(layers[:-1]), last
     start = random[-1] + 1 if random else 0
     entering = keras.KerasTensor((None, *input_shape[1:]))
@@ -221,12 +222,7 @@ def _expand(model: keras.Model, training: bool | None, origin) -> Iterator[_Step
         for layer in model.layers:
             yield from _take_apart(layer, training, origin)
         return
-    if not hasattr(model, "_nodes_by_depth"):
-        raise ValueError(
-            "Expected a keras.Sequential or a functional model, received "
-            f"{type(model).__name__} {model.name!r}, whose layers cannot be listed in the order "
-            f"in which they work. Build it with keras.Input, or {IN_MODEL}."
-        )
+    _check_listed(model)
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise ValueError(
             f"Expected one input and one output, received {model.name!r} with "
@@ -249,6 +245,15 @@ def _expand(model: keras.Model, training: bool | None, origin) -> Iterator[_Step
             yield from _take_apart(layer, inner, origin)
         else:
             yield _Step(WiredLayer(layer, arguments, training=inner), origin)
+
+
+def _check_listed(model: keras.Model) -> None:
+    if not isinstance(model, keras.Sequential) and not hasattr(model, "_nodes_by_depth"):
+        raise ValueError(
+            "Expected a keras.Sequential or a functional model, received "
+            f"{type(model).__name__} {model.name!r}, whose layers cannot be listed in the order "
+            f"in which they work. Build it with keras.Input, or {IN_MODEL}."
+        )
 
 
 def _list_segments(model: keras.Model) -> Iterator[tuple]:

@@ -208,6 +208,10 @@ def learning(base):
     ("build", "message"),
     [
         (subclassed, r"Sequential or a functional model, received Own 'own'.*in_model"),
+        (
+            lambda base: chain_with_head(base=frozen(subclassed(base))),
+            r"received Own .own..*in_model",
+        ),
         (two_outputs, r"one input and one output.*1 and 2"),
         (learning, r"no frozen weights before it.*base.trainable = False.*in_model"),
         (lambda base: keras.Sequential([keras.Input(SHAPE), base]), r"a layer that learns"),
