@@ -1,6 +1,6 @@
 """The whole lesson in the full profile: plain `fit` with augmentation in the model against `train`.
 
-Few photos are measured: one epoch in the model, taken thirty times, and whole runs on stored
+Few photos are measured: a few epochs in the model, counted up to thirty, and whole runs on stored
 features, the first one and the second, which finds them. What all photos would take is projected
 from passes counted and passes a second measured; the head's thirty epochs on features of all
 photos are measured, as a whole second run is. What a machine times once, for the base to run its
@@ -50,16 +50,17 @@ def measure(chosen: argparse.Namespace) -> list[Row]:
     seconds = {name: [] for name in (*in_model, "machine", "first", "second")}
     for _ in range(ROUNDS):
         for name, way in in_model.items():
-            # What two epochs take more than one: what a call does once counts once.
-            seconds[name].append(EPOCHS * (_time(way, 2) - _time(way, 1)))
+            # What a call does once counts once: one epoch, and what each further one adds.
+            one, two = _time(way, 1), _time(way, 2)
+            seconds[name].append(one + (EPOCHS - 1) * (two - one))
         with new_cache():
             seconds["machine"].append(_time(choose_precision, base))
             for name in ("first", "second"):
                 seconds[name].append(_time(_train_stored, base, splits))
     passes = _count_passes(TRAIN, VALID)
     names = {
-        "fit": "plain `fit` with valid photos, one epoch × 30",
-        "train": '`train(…, method="in_model")`, which measures clean train photos too, × 30',
+        "fit": "plain `fit` with validation photos",
+        "train": '`train(…, method="in_model")`, which measures clean training photos too',
         "first": f"`train` on stored features, {FULL.views} views, first run",
         "second": "the second run",
     }
@@ -99,7 +100,7 @@ def _count_passes(train_photos: int, valid_photos: int) -> dict[str, int]:
     """Returns how many photos each way sends through the base; the second run sends none."""
     return {
         "fit": EPOCHS * (train_photos + valid_photos),
-        "train": EPOCHS * (2 * train_photos + valid_photos),  # the train photos clean as well
+        "train": EPOCHS * train_photos + train_photos + valid_photos,  # clean photos once
         "first": train_photos * (1 + FULL.views) + valid_photos,
     }
 

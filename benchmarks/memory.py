@@ -1,4 +1,4 @@
-"""How time and peak anonymous memory grow with the photos and with the seeds.
+"""How time and peak anonymous memory grow with the photos, the seeds and the trainings.
 
 Anonymous memory is what the operating system cannot take back by dropping file pages; pixels and
 features are memory-mapped files, so it should not grow with the photos. A small frozen base with
@@ -22,6 +22,7 @@ from measuring import (
     build_small_base,
     build_splits,
     new_cache,
+    read_anonymous,
     run_python,
     time_in_turns,
     watch_memory,
@@ -33,6 +34,7 @@ TIMES = (1, 2, 4, 8)
 PHOTOS, VGG16_PHOTOS = 1250, 32  # whole batches of the base
 SEEDS = (2, 5, 20, 50)
 ROUNDS = 3
+TRAININGS, SETTLED = 40, 3  # in one kernel; what the first ones take is not growth
 
 
 def measure(chosen: argparse.Namespace) -> list[Row]:
@@ -51,7 +53,7 @@ def measure(chosen: argparse.Namespace) -> list[Row]:
         found[name] = sizes, np.array(pairs)
         rows.append(_tell(name, *found[name]))
     _draw(found)
-    return rows
+    return [*rows, _tell_trainings()]
 
 
 def _tell(name: str, sizes, pairs: np.ndarray) -> Row:
@@ -64,6 +66,17 @@ def _tell(name: str, sizes, pairs: np.ndarray) -> Row:
         ", ".join(f"{each:.1f}" for each in seconds) + " s",
         f"exponent {exponent:.2f}",
         f"peak anonymous memory {memory} GB{least}",
+    )
+
+
+def _tell_trainings() -> Row:
+    levels = json.loads(run_python(__file__, "trainings", str(TRAININGS)))
+    growth = (levels[-1] - levels[SETTLED - 1]) / (TRAININGS - SETTLED)
+    return Row(
+        f"{TRAININGS} trainings on stored features in one kernel, a new model each time",
+        f"{levels[SETTLED - 1] / 1e6:.0f} MB after {SETTLED}, {levels[-1] / 1e6:.0f} MB at the end",
+        "",
+        f"{growth / 1e6:.2f} MB each after the {SETTLED}rd, anonymous memory",
     )
 
 
@@ -174,7 +187,31 @@ def measure_seeds(seeds: int) -> list[float]:
         return [time.perf_counter() - start, peak[0]]
 
 
-KINDS = {"photos": measure_photos, "vgg16": measure_vgg16, "seeds": measure_seeds}
+def measure_trainings(count: int) -> list[int]:
+    """Returns the anonymous memory after each training, in bytes."""
+    from course_utils.core import backend
+
+    backend.import_tensorflow()
+    from course_utils.augmentation.policy import Augmentation
+    from course_utils.models.classifier import build_classifier
+    from course_utils.training.train import train
+
+    base, splits, levels = build_small_base(), build_splits(300, 200, batch_size=64), []
+    options = {"epochs": 3, "method": "stored_features", "precision": "float32", "progress": False}
+    with new_cache():
+        for seed in range(count):
+            front = Augmentation(flip="horizontal").layers(seed=1)
+            train(build_classifier(base, front, seed=seed), splits, **options)
+            levels.append(read_anonymous())
+    return levels
+
+
+KINDS = {
+    "photos": measure_photos,
+    "vgg16": measure_vgg16,
+    "seeds": measure_seeds,
+    "trainings": measure_trainings,
+}
 
 if __name__ == "__main__":
     print(json.dumps(KINDS[sys.argv[1]](int(sys.argv[2]))))

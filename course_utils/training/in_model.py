@@ -123,8 +123,8 @@ def _build_task(
         passes += both
     if shown:
         print(
-            f"Expect about {describe_seconds(passes * epochs / speed)} for the epochs, at {speed:.0f} "
-            "images per second, measured now.",
+            f"Expect about {describe_seconds(passes * epochs / speed)} for the epochs, at "
+            f"{speed:.0f} images per second, measured now.",
             flush=True,
         )
     if len(gpus) > 1:
