@@ -19,9 +19,12 @@ from course_utils.core import settings
 from course_utils.core.entries import ENDING, Damaged, Entry, open_entry, write_entry
 from course_utils.core.files import explain_failure, readable_name
 from course_utils.core.manifest import note_made
+from course_utils.core.reading import file_version
 
 # Reading fails for this one file; any other error is one of the machine or the program.
 UNREADABLE = (errno.EACCES, errno.EPERM, errno.EIO)
+
+RACES = 5  # times that another process may replace an entry while it is looked at
 
 _told: set[tuple[str, str]] = set()  # damage that was named, and left where it is
 
@@ -92,14 +95,22 @@ def load_folder(folder: str, *, arrays: Mapping[str, tuple]) -> list[Entry]:
     return [entry for entry in map(_accept, paths, examined) if entry]
 
 
-def save(name: str, parts: Mapping | Iterable[tuple[str, object]]) -> Entry:
+def save(
+    name: str, parts: Mapping | Iterable[tuple[str, object]], *, replace: bool = True
+) -> Entry:
     """Writes an entry into the cache and returns it, verified.
 
     Args:
         name: The entry's path below the cache, with slashes.
         parts: As for `write_entry`: names with arrays or facts, made one after another.
+        replace: Whether an entry that another process has written meanwhile gives way. It stays
+            where both hold the same, so that nothing changes under a reader.
     """
     path = settings.cache_dir() / name
+    if not replace:
+        found = _examine(path, name, None)
+        if isinstance(found, Entry):
+            return found
     note_made(path)
     write_entry(path, name, parts.items() if isinstance(parts, Mapping) else parts)
     return open_entry(path, name)
@@ -168,6 +179,22 @@ def save_own(name: str, facts: Mapping[str, object]) -> None:
 
 def _examine(path: Path, name: str, arrays, check=lambda entry: True) -> Entry | Exception | None:
     """Returns a verified entry, `None` for one that is gone or not wanted, or what is wrong."""
+    for _ in range(RACES):
+        before = _find_version(path)
+        found = _examine_once(path, name, arrays, check)
+        if not isinstance(found, Exception) or _find_version(path) == before:
+            break  # Otherwise another process has put its own in place meanwhile.
+    return found
+
+
+def _find_version(path: Path) -> tuple[int, ...] | None:
+    try:
+        return file_version(os.stat(path))
+    except OSError:
+        return None
+
+
+def _examine_once(path: Path, name: str, arrays, check) -> Entry | Exception | None:
     try:
         entry = open_entry(path, name, arrays)
         return entry if check(entry) else None

@@ -143,7 +143,7 @@ class FeatureStore:
         # NumPy's own types have no bfloat16; its two bytes are kept as they are.
         stored = features.view(np.uint16) if self.precision == "bfloat16" else features
         name = cache.name_entry(self._folder(photos, view), keys.tolist())
-        cache.save(name, {"keys": keys, "features": stored})
+        cache.save(name, {"keys": keys, "features": stored}, replace=False)
 
     def _pass(self, photos: Photos, positions: np.ndarray, view: View) -> np.ndarray:
         if self._view_pass is None:
