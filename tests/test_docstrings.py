@@ -16,10 +16,13 @@ MODULES = [
 # Where every public function has an example by now; the list grows.
 COMPLETE = (
     "course_utils.augmentation.catalogue",
+    "course_utils.augmentation.explorer",
     "course_utils.augmentation.layer_call",
     "course_utils.augmentation.policy",
     "course_utils.core.checks",
     "course_utils.data.duplicates",
+    "course_utils.data.equal_photos",
+    "course_utils.data.folders",
     "course_utils.data.synthetic",
     "course_utils.figures",
     "course_utils.lessons.figure_files",

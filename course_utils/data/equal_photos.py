@@ -13,6 +13,16 @@ def describe_equal_photos(splits: dict[str, Any], class_names: tuple[str, str]) 
     Args:
         splits: `Photos` by split, train and valid.
         class_names: What the labels 0 and 1 mean.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> import numpy as np
+        >>> keys, labels = np.array([7, 8], "uint64"), np.array([[0.0], [1.0]])
+        >>> train = SimpleNamespace(keys=keys, labels=labels, names=["a", "b"])
+        >>> valid = SimpleNamespace(keys=keys[1:], labels=labels[1:], names=["c"])
+        >>> describe_equal_photos({"train": train, "valid": valid}, ("Car", "Truck"))
+        ['Expected no photo in both train and valid, received 1: c equals b. Take them out of one \
+of the two, or the validation accuracy will be too high.']
     """
     train, valid = splits["train"], splits["valid"]
     first = dict(zip(train.keys.tolist(), train.names, strict=True))

@@ -73,6 +73,16 @@ def list_photos(folder: Path, *, seed: int) -> Listing:
     Raises:
         FileNotFoundError: If train or valid is missing.
         ValueError: If there are not two classes, the same in both, with photos in each.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as name:
+        ...     for place in ("train/Car", "train/Truck", "valid/Car", "valid/Truck"):
+        ...         Path(name, place).mkdir(parents=True)
+        ...         Path(name, place, "1.jpeg").touch()
+        ...     listed = list_photos(Path(name), seed=1)
+        >>> listed.class_names, [path.name for path in listed.files["train"]]
+        (('Car', 'Truck'), ['1.jpeg', '1.jpeg'])
     """
     folder = _descend(folder)
     root = _scan(folder)
@@ -96,6 +106,15 @@ def list_all_photos(folder: Path) -> tuple[list[Path], Counter[str]]:
     Returns:
         The photos' paths, sorted, and how many files were left out, by the reason. A photo's
         `path.parent.name` is the name of the folder that it is in.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as name:
+        ...     for file in ("b.jpeg", "a.dng"):
+        ...         Path(name, file).touch()
+        ...     photos, not_taken = list_all_photos(Path(name))
+        >>> [path.name for path in photos], dict(not_taken)
+        (['b.jpeg'], {'.dng': 1})
     """
     found = list(_walk(folder))
     photos = sorted(path for contents in found for path in contents.photos)

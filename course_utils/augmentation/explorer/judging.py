@@ -48,6 +48,13 @@ def check_classifier(classifier: Any) -> Any:
 
     Raises:
         TypeError: If it cannot be called.
+
+    Example:
+        >>> check_classifier("plain.keras")
+        Traceback (most recent call last):
+            ...
+        TypeError: Expected a Keras model or a function as the classifier, received str. Pass the \
+model that was trained.
     """
     if classifier is not None and not callable(classifier):
         raise TypeError(
@@ -70,6 +77,10 @@ def judge(
     Raises:
         ValueError: If there are not two classes, or the classifier's answer is not one
             probability for each view.
+
+    Example:
+        >>> judge(lambda views: [0.25, 0.75], np.zeros((2, 8, 8, 3)), ("Car", "Truck"))
+        [Verdict(name='Car', probability=0.75), Verdict(name='Truck', probability=0.75)]
     """
     if len(class_names) != 2:
         raise ValueError(
@@ -99,6 +110,11 @@ def ask_classifier(classifier: Callable[[np.ndarray], Any], views: np.ndarray) -
     Raises:
         ValueError: If the answer is not one probability for each view, or not the same for the
             same views.
+
+    Example:
+        >>> both = np.array([[0.75, 0.25], [0.5, 0.5]])
+        >>> ask_classifier(lambda views: both, np.zeros((2, 8, 8, 3))).tolist()
+        [0.25, 0.5]
     """
     first = _read_answer(_call(classifier, views), len(views))
     second = _read_answer(_call(classifier, views), len(views))
@@ -121,6 +137,11 @@ def compare_judgments(
         verdicts: The classifier's.
         labels: The name of each view's label.
         marked: Whether the student says that this label is no longer true.
+
+    Example:
+        >>> found = compare_judgments([Verdict("Car", 0.9)] * 2, ["Car", "Truck"], [False, False])
+        >>> [outcome.meaning for outcome in found]
+        ['the model already agrees', 'augmentation can teach the model this']
     """
     return [
         NO_LONGER if mark else AGREED if verdict.name == label else MISSED

@@ -28,6 +28,13 @@ def find_photos(splits: Any, image_size: tuple[int, int]) -> tuple[Any, tuple[st
         TypeError: If `splits` is neither splits nor a path.
         ValueError: If there is no training photo, or more than 1 % of the photos in the folder
             cannot be read.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> splits = SimpleNamespace(train=SimpleNamespace(count=4), class_names=["Car", "Truck"])
+        >>> photos, class_names = find_photos(splits, (128, 128))
+        >>> photos.count, class_names
+        (4, ('Car', 'Truck'))
     """
     if isinstance(splits, str | Path):
         return load_folder(splits, image_size)
@@ -56,6 +63,13 @@ def load_folder(folder: str | Path, image_size: tuple[int, int]) -> tuple[Photos
         FileNotFoundError: If the folder does not exist or holds no photo.
         ValueError: If more than 1 % of the photos cannot be read, or a side of `image_size` is
             not from 16 to 1,024.
+
+    Example:
+        >>> load_folder("my photos", (128, 128))
+        Traceback (most recent call last):
+            ...
+        FileNotFoundError: Expected a folder of photos, received 'my photos', which is not a \
+folder. Pass the path of a folder that exists.
     """
     image_size = check_image_size(image_size)
     root = Path(os.path.expanduser(folder))
@@ -101,6 +115,12 @@ def find_tasks(
 
     Raises:
         ValueError: If a task does not name two classes, or its labels do not fit.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> photos = SimpleNamespace(count=2, labels=np.array([[0.0], [1.0]]))
+        >>> find_tasks(photos, ("Car", "Truck"), None)
+        {'Car or Truck': (('Car', 'Truck'), array([0, 1]))}
     """
     if not tasks:
         tasks = {" or ".join(class_names): photos.labels}

@@ -19,6 +19,10 @@ def draw_grid(views: np.ndarray, *, columns: int = COLUMNS) -> Image.Image:
     Args:
         views: float32 in [0, 1], shape (count, height, width, 3); `count` fills the rows.
         columns: Views in a row.
+
+    Example:
+        >>> draw_grid(np.zeros((16, 128, 128, 3))).size
+        (528, 528)
     """
     pixels = np.rint(255 * np.clip(views, 0, 1)).astype("uint8")
     framed = np.pad(
@@ -45,6 +49,10 @@ def draw_page(views: np.ndarray, labels: Sequence[str], text: Sequence[str]) -> 
         views: As in `draw_grid`.
         labels: What is written onto each view; nothing where it is empty.
         text: Paragraphs.
+
+    Example:
+        >>> draw_page(np.zeros((16, 128, 128, 3)), ["Car"] * 16, ["A still picture."]).size
+        (528, 556)
     """
     grid = draw_grid(views)
     font = ImageFont.load_default(TEXT_SIZE)
@@ -64,14 +72,24 @@ def draw_page(views: np.ndarray, labels: Sequence[str], text: Sequence[str]) -> 
 
 
 def encode_jpeg(picture: Image.Image) -> bytes:
-    """Returns a picture as JPEG, which a moving slider needs: PNG takes twice as long."""
+    """Returns a picture as JPEG, which a moving slider needs: PNG takes twice as long.
+
+    Example:
+        >>> encode_jpeg(Image.new("RGB", (8, 8)))[:2] == bytes([0xFF, 0xD8])
+        True
+    """
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=90)
     return buffer.getvalue()
 
 
 def encode_png(picture: Image.Image) -> bytes:
-    """Returns a picture of 256 colors as PNG: a third of the space in a stored notebook."""
+    """Returns a picture of 256 colors as PNG: a third of the space in a stored notebook.
+
+    Example:
+        >>> encode_png(Image.new("RGB", (8, 8)))[1:4]
+        b'PNG'
+    """
     buffer = io.BytesIO()
     picture.quantize().save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
