@@ -15,6 +15,8 @@ import onnx
 from onnx import helper, numpy_helper
 
 from course_utils.core import backend
+from course_utils.core.fingerprints import register
+from course_utils.models.fingerprints import describe_layer
 
 tensorflow = backend.import_tensorflow()
 import keras  # noqa: E402 (TensorFlow is to be quiet first)
@@ -25,7 +27,7 @@ BATCH = 16  # photos in one pass: the shape that MNN plans for
 class MnnBase:
     """Takes the place of a VGG16 base where features are computed, in float32.
 
-    It has the layers of the base, so that features are found under the same name.
+    It has the layers and the fingerprint of the base: features are found under the same name.
 
     Args:
         base: VGG16 without its top: 3 × 3 convolutions with ReLU, and 2 × 2 max pooling.
@@ -33,11 +35,8 @@ class MnnBase:
     """
 
     def __init__(self, base: keras.Model, *, threads: int = 2):
-        self.layers, self.input_shape, self.output_shape = (
-            base.layers,
-            base.input_shape,
-            base.output_shape,
-        )
+        self.base, self.layers = base, base.layers
+        self.input_shape, self.output_shape = base.input_shape, base.output_shape
         self._net = _build_net(base, threads)
 
     def __call__(self, images, training: bool = False):
@@ -62,6 +61,9 @@ class MnnBase:
             found = MNN.expr.convert(self._net.forward([placed])[0], channels_first).read()
             features[start : start + BATCH] = found[: len(batch)].transpose(0, 2, 3, 1)
         return features
+
+
+register(MnnBase, lambda stand_in: describe_layer(stand_in.base))
 
 
 def _build_net(base: keras.Model, threads: int):

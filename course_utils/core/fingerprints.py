@@ -137,6 +137,10 @@ class _Walk:
             name = f"{_module_of(value).split('.')[0]}.{value.__name__}"
             if _is_random_source(value, name):
                 self.random[name] = _module_of(value)
+        for described, describe in reversed(_DESCRIBERS):  # The most specific come last.
+            if isinstance(value, described):
+                self.add(describe(value), str(getattr(value, "name", where)))
+                return
         self.write(type(value).__name__)
         if isinstance(value, tuple | list):
             self.write(len(value))
@@ -232,10 +236,6 @@ class _Walk:
             self.random[where] = type(value).__module__
             self.write("random", where)
             return
-        for described, describe in reversed(_DESCRIBERS):  # The most specific come last.
-            if isinstance(value, described):
-                self.add(describe(value), str(getattr(value, "name", where)))
-                return
         kind = type(value)
         self.add(kind, kind.__qualname__)
         if hasattr(value, "numpy") or hasattr(value, "__array__"):

@@ -54,7 +54,8 @@ def check_storable(
     with keep_random_states(front):
         for layer in front:
             images = _check_layer(layer, images)
-        _check_layer(base, images, is_base=True)
+        if isinstance(base, keras.Layer):  # What a study puts in its place, the study checks.
+            _check_layer(base, images, is_base=True)
     return [
         f"{layer.name}: RandAugment draws its operations once per batch in `fit`. Here it draws "
         "them for each photo."

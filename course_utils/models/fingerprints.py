@@ -77,7 +77,12 @@ def is_random(layer: keras.Layer) -> bool:
     return bool(seed_states(layer)) and getattr(layer, "fixed_training", None) is not False
 
 
-def _describe_layer(layer: keras.Layer) -> list:
+def describe_layer(layer: keras.Layer) -> list:
+    """Returns all that counts of a layer, for `fingerprint` to follow.
+
+    Args:
+        layer: A layer, a container of layers or a model.
+    """
     kind, config = type(layer), _read_config(layer)
     return [
         kind,
@@ -178,7 +183,7 @@ def _describe_object(thing) -> list:
 
 
 register(keras.Operation, _describe_object)
-register(keras.Layer, _describe_layer)
+register(keras.Layer, describe_layer)
 register(keras.random.SeedGenerator, lambda generator: "random state")
 for each in (keras.initializers.Initializer, keras.regularizers.Regularizer):
     register(each, _describe_object)

@@ -16,6 +16,7 @@ from course_utils.core import backend
 backend.import_tensorflow()
 import keras  # noqa: E402 (TensorFlow is to be quiet first)
 from keras import layers  # noqa: E402
+from tensorflow.python.framework import ops as tensorflow_ops  # noqa: E402
 
 PROJECT = Path(__file__).resolve().parents[2]
 # Documented, though they begin with an underscore: Python's named tuples, Jupyter's protocol.
@@ -73,18 +74,29 @@ def keeps_its_rate_among_its_variables(optimizer):
 
 
 # From each name to a check that it means what the kit takes it to mean.
+def compiled():
+    """A compiled model that has not been trained."""
+    model = build_chain()
+    model.compile("adam", "mse", metrics=["mae"])
+    return model
+
+
 PINS = {
     "_AUGMENT_LAYERS": lambda: "random_rotation" in layers.RandAugment(seed=1)._AUGMENT_LAYERS,
     "_call_has_training_arg": lambda: (
         layers.Dropout(0.5)._call_has_training_arg and not layers.Flatten()._call_has_training_arg
     ),
+    "_compile_config": lambda: compiled()._compile_config.config["loss"] == "mse",
+    "_compile_metrics": lambda: hasattr(compiled()._compile_metrics, "build"),
     "_flatten_layers": lambda: (
         names(layers.Pipeline([layers.ReLU()])._flatten_layers()) == ["Pipeline", "ReLU"]
         and list(layers.ReLU()._flatten_layers(include_self=False)) == []
     ),
+    "_initial_epoch": lambda: compiled()._initial_epoch is None,
     "_layers": lambda: names(build_chain()._layers) == ["InputLayer", "Conv2D"],
     "_learning_rate": lambda: keeps_its_rate_among_its_variables(keras.optimizers.Adam()),
     "_nodes_by_depth": lambda: order(build_chain())[1] == "inner",
+    "_registry": lambda: isinstance(tensorflow_ops.gradient_registry._registry, dict),
 }
 USES = find_uses()
 
