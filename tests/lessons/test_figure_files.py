@@ -290,7 +290,10 @@ def test_the_readme_shows_a_figure_of_the_gallery_with_alt_text():
     readme = (settings.project_dir() / "README.md").read_text(encoding="utf-8")
     assert "](docs/figures/synthetic-vehicles.png)" in readme
     listed = subprocess.run(
-        ["git", "ls-files", "docs"], cwd=settings.project_dir(), capture_output=True, text=True
+        ["git", "ls-files", "docs/figures"],
+        cwd=settings.project_dir(),
+        capture_output=True,
+        text=True,
     )
     if listed.returncode == 0 and listed.stdout:
         files = {
