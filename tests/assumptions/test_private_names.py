@@ -13,7 +13,7 @@ import pytest
 
 from course_utils.core import backend
 
-backend.import_tensorflow()
+tensorflow = backend.import_tensorflow()
 import keras  # noqa: E402 (TensorFlow is to be quiet first)
 from keras import layers  # noqa: E402
 from tensorflow.python.framework import ops as tensorflow_ops  # noqa: E402
@@ -73,30 +73,49 @@ def keeps_its_rate_among_its_variables(optimizer):
     return [each is optimizer._learning_rate for each in optimizer.variables].count(True) == 1
 
 
-# From each name to a check that it means what the kit takes it to mean.
-def compiled():
+def compiled(loss="mse"):
     """A compiled model that has not been trained."""
     model = build_chain()
-    model.compile("adam", "mse", metrics=["mae"])
+    model.compile("adam", loss, metrics=["mae"])
     return model
 
 
+def keeps_what_it_was_compiled_with(loss):
+    kept = compiled(loss)._compile_config.config
+    return kept["loss"] is loss and {"loss_weights", "metrics", "weighted_metrics"} <= set(kept)
+
+
+def begins_where_it_is_told_to(model):
+    model._initial_epoch = 2
+    arrays = np.zeros((1, 4, 4, 3)), np.zeros((1, 2, 2, 2))
+    return model.fit(*arrays, epochs=3, verbose=0).epoch == [2]
+
+
+def registers_its_gradients():
+    before = set(tensorflow_ops.gradient_registry._registry)
+    doubled = tensorflow.custom_gradient(lambda x: (2 * x, lambda upstream: 2 * upstream))
+    tensorflow.function(doubled)(tensorflow.zeros(()))
+    added = set(tensorflow_ops.gradient_registry._registry) - before
+    return any(name.startswith("CustomGradient-") for name in added)
+
+
+# From each name to a check that it means what the kit takes it to mean.
 PINS = {
     "_AUGMENT_LAYERS": lambda: "random_rotation" in layers.RandAugment(seed=1)._AUGMENT_LAYERS,
     "_call_has_training_arg": lambda: (
         layers.Dropout(0.5)._call_has_training_arg and not layers.Flatten()._call_has_training_arg
     ),
-    "_compile_config": lambda: compiled()._compile_config.config["loss"] == "mse",
+    "_compile_config": lambda: keeps_what_it_was_compiled_with(keras.losses.MeanSquaredError()),
     "_compile_metrics": lambda: hasattr(compiled()._compile_metrics, "build"),
     "_flatten_layers": lambda: (
         names(layers.Pipeline([layers.ReLU()])._flatten_layers()) == ["Pipeline", "ReLU"]
         and list(layers.ReLU()._flatten_layers(include_self=False)) == []
     ),
-    "_initial_epoch": lambda: compiled()._initial_epoch is None,
+    "_initial_epoch": lambda: begins_where_it_is_told_to(compiled()),
     "_layers": lambda: names(build_chain()._layers) == ["InputLayer", "Conv2D"],
     "_learning_rate": lambda: keeps_its_rate_among_its_variables(keras.optimizers.Adam()),
     "_nodes_by_depth": lambda: order(build_chain())[1] == "inner",
-    "_registry": lambda: isinstance(tensorflow_ops.gradient_registry._registry, dict),
+    "_registry": registers_its_gradients,
 }
 USES = find_uses()
 
