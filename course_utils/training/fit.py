@@ -114,7 +114,8 @@ def fit(
         _refuse_others(options)
         data = _as_batches(data, "data", batch_size, seed=seed)
         if validation_data is not None:
-            validation_data = _as_batches(validation_data, "validation_data", batch_size)
+            size = None if isinstance(validation_data, tensorflow.data.Dataset) else batch_size
+            validation_data = _as_batches(validation_data, "validation_data", size)
         if verbose:
             print(f"Training the head on stored features on the {backend.device()} ({why}).")
         ready_model(model, _find_image_size(data))

@@ -231,6 +231,21 @@ def test_features_of_photos_are_found_by_a_dataset_of_their_pixels(make_base, ma
     assert "Using cached features" in capsys.readouterr().out
 
 
+def test_pixels_from_0_to_255_are_scaled_in_the_model(make_base, make_splits):
+    histories, splits = [], make_splits()
+    arrays = splits.train.pixels, splits.train.labels[:, 0]
+    for way in ("fit", "stored"):
+        front = [layers.Rescaling(1 / 255)]
+        model = build(make_base(), HEADS["lesson"](), front, metrics=["mae"], run_eagerly=True)
+        data = tensorflow.data.Dataset.from_tensor_slices(arrays).batch(16)
+        options = {"epochs": 2, "validation_data": arrays}
+        if way == "fit":
+            histories.append(model.fit(data, verbose=0, **options))
+        else:
+            histories.append(fit(model, data, batch_size=None, **options, **STORED))
+    assert_same(histories[1], histories[0])
+
+
 # Callbacks
 
 
