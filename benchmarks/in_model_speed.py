@@ -19,7 +19,7 @@ from course_utils.augmentation.policy import Augmentation  # noqa: E402
 from course_utils.models.classifier import build_classifier  # noqa: E402
 from course_utils.training.train import train  # noqa: E402
 
-PHOTOS, BATCH_SIZE, ROUNDS = 192, 32, 5
+PHOTOS, BATCH_SIZE, ROUNDS = 128, 32, 5
 EPOCHS = (3, 10)
 FRONT = Augmentation(flip="horizontal", contrast=0.5)
 
