@@ -1,22 +1,25 @@
-"""The tables of docs/stored-features.md are true: every row is tried, every message is there."""
+"""The pages are true: every row of docs/stored-features.md is tried, every path and name exists."""
 
 import ast
 import contextlib
 import io
 import re
+import tomllib
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import yaml
 from keras import layers
 
+import course_utils
 from course_utils.core import settings
 from course_utils.data.dataset import splits_from_arrays
 from course_utils.training.fit import fit
 
-DOCS = settings.project_dir() / "docs"
-PAGE = (DOCS / "stored-features.md").read_text(encoding="utf-8")
+PROJECT = settings.project_dir()
+PAGE = (PROJECT / "docs" / "stored-features.md").read_text(encoding="utf-8")
 SIZE = (16, 16)
 STORED = {"method": "stored_features", "precision": "float32", "views": 1, "verbose": 1}
 
@@ -134,7 +137,7 @@ def test_the_table_says_what_happens(kind, expressions, outcome, quoted, tmp_pat
 
 def list_messages():
     """The words of every refusal in the two modules that refuse."""
-    package = settings.project_dir() / "course_utils"
+    package = PROJECT / "course_utils"
     for name in ("features/storable.py", "models/partition.py", "models/fingerprints.py"):
         for node in ast.walk(ast.parse((package / name).read_text(encoding="utf-8"))):
             called = getattr(getattr(node, "func", None), "id", None)
@@ -149,3 +152,39 @@ def list_messages():
 def test_every_message_is_on_the_page(words):
     first = re.split(r"\. |, or ", words.strip())[0]
     assert first in re.sub(r"\s+", " ", PAGE)
+
+
+@pytest.mark.parametrize(
+    "name", ["README.md", "CONTRIBUTING.md", "docs/README.md", "data/README.md"]
+)
+def test_paths_and_links_of_the_pages_exist(name):
+    page = PROJECT / name
+    text = page.read_text(encoding="utf-8")
+    linked = re.findall(r"\]\((?!https?:|#)([^)#]+)", text)
+    assert not [path for path in linked if not (page.parent / path).exists()]
+    folders = "course_utils|notebooks|tests|benchmarks|studies|docs"
+    named = re.findall(rf"`((?:{folders})/[\w./-]*)`", text)
+    new = "notebooks/07-its-name.ipynb"  # what a recipe adds
+    assert not [path for path in named if not (PROJECT / path).exists() and path != new]
+
+
+def test_the_table_of_packages_names_each_one():
+    text = (PROJECT / "README.md").read_text(encoding="utf-8")
+    (row,) = re.findall(r"^\| `course_utils/` \|.*", text, re.MULTILINE)
+    packages = {path.parent.name for path in (PROJECT / "course_utils").glob("*/__init__.py")}
+    assert packages == {*re.findall(r"`(\w+)`", row)}
+
+
+def test_new_names_in_the_changelog_exist_and_old_ones_do_not():
+    text = (PROJECT / "CHANGELOG.md").read_text(encoding="utf-8")
+    renamed = re.findall(r"^\| `cu\.(\w+)` \| `cu\.(\w+)` \|$", text, re.MULTILINE)
+    assert len(renamed) > 10
+    for old, new in renamed:
+        assert old not in course_utils.__all__ and new in course_utils.__all__
+
+
+def test_the_citation_has_the_version_of_the_package():
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    citation = yaml.safe_load((PROJECT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == project["version"]
+    assert citation["license"] == project["license"]
