@@ -10,7 +10,7 @@ from course_utils.core import settings
 
 
 def doctor() -> int:
-    """Prints what the machine has; 0 if the lessons can run, 1 if something is to be mended."""
+    """Prints what the machine has; 0 if the lessons can run, 1 if something has to be fixed."""
     from course_utils.lessons.doctor import check_environment
 
     findings = check_environment()

@@ -1,17 +1,17 @@
-"""Entries: files of arrays and facts, with checksums that hold under each file's own name only.
+"""Entries: files of arrays and facts with a checksum, which is right under the file's name only.
 
-An entry is a first line that names the format, the bytes of its arrays one after another, a header
-in JSON, and a last line with the header's length and checksum. The header comes last, so that
-arrays can be written while they are made. It holds the entry's name, each array's dtype and shape,
-and the checksum of their bytes. That checksum begins with the name: the same bytes do not pass
-under another one. An entry without arrays can be read in any text editor.
+An entry has a first line that names the format, the bytes of its arrays one after another, a
+header in JSON, and a last line with the header's length and checksum. The header comes last, so
+that arrays can be written while they are made. It has the entry's name, each array's dtype and
+shape, and the checksum of their bytes. That checksum includes the name, so the same bytes are not
+accepted under another name. An entry without arrays can be read in any text editor.
 
 The checksum is the CRC-32 of sums: each megabyte of the bytes is a table of 64-bit numbers, whose
 columns and rows are added up. A change within 8 KB changes sums of columns, and what is moved
 changes sums of rows. CRC-32 of all bytes would take two to three times as long as reading them
 (with zlib 1.2.13); adding up takes less than once as long.
 
-Rows of arrays are read from the file when they are asked for (`reading.py` says how).
+Rows of arrays are read from the file when they are used (`reading.py` says how).
 """
 
 import itertools
@@ -43,19 +43,19 @@ TICK = 2 * 10**9
 
 
 class Damaged(ValueError):
-    """An entry is not what was written under its name; the message says in which way."""
+    """An entry is not what was written under its name; the message says what is wrong."""
 
 
 class StoredArray:
-    """An array in an entry, of which rows are read when they are asked for.
+    """An array in an entry, whose rows are read when they are used.
 
-    Index it by a number, a slice or an array of numbers; `np.asarray` reads all of it.
+    Index it with a number, a slice or an array of numbers; `np.asarray` reads all of it.
 
     Args:
         file: The entry's file.
-        dtype: Of the array.
-        shape: Of the array.
-        offset: Where in the file its bytes begin.
+        dtype: The array's dtype.
+        shape: The array's shape.
+        offset: The position of its first byte in the file.
     """
 
     def __init__(self, file: FileReader, dtype: np.dtype, shape: tuple[int, ...], offset: int):
@@ -85,16 +85,16 @@ class StoredArray:
         return np.asarray(self[:], dtype=dtype)
 
     def read_into(self, row: int, target: memoryview) -> None:
-        """Reads as many bytes as the target holds, from the beginning of a row on.
+        """Reads bytes from the beginning of a row on, until the target is full.
 
-        The quick way: `file.check` tells whether the file has been changed meanwhile.
+        It does not check whether the file has changed; `file.check` does.
 
         Args:
-            row: From 0 to `len` - 1.
+            row: The row's number, from 0.
             target: Writable bytes.
 
         Raises:
-            OSError: If the file is cut off or gone.
+            OSError: If the file is too short or deleted.
         """
         self.file.read_into(self._offset + row * self.row_bytes, target)
 
@@ -104,10 +104,10 @@ class Entry:
 
     Args:
         file: Its file.
-        name: Its path below the cache, with slashes.
-        arrays: By their names.
-        facts: What JSON can hold, by name.
-        checksum: Of the name and the arrays' bytes.
+        name: Its path in the cache, with slashes.
+        arrays: The arrays by name.
+        facts: The facts by name, values that JSON can hold.
+        checksum: The checksum of the name and the arrays' bytes.
     """
 
     def __init__(
@@ -137,17 +137,17 @@ class Entry:
 
 
 def write_entry(path: Path, name: str, parts: Iterable[tuple[str, object]]) -> None:
-    """Writes an entry in one step: all of it or nothing.
+    """Writes an entry in one step, so that nobody reads a half-written one.
 
     Args:
-        path: Where.
-        name: Its path below the cache, with slashes.
-        parts: Names, each with a NumPy array or with a fact that JSON can hold. An array under
-            the name of the array before it adds rows to it. The file is begun when the first
-            part is there.
+        path: The file to write.
+        name: Its path in the cache, with slashes.
+        parts: Names, each with a NumPy array or with a fact that JSON can hold. If an array has
+            the same name as the array before it, its rows are added to that one. The file is
+            created when the first part is there.
 
     Raises:
-        OSError: If it cannot be written; a full disk says what to do.
+        OSError: If it cannot be written; for a full disk, the message says what to do.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -177,21 +177,24 @@ def write_entry(path: Path, name: str, parts: Iterable[tuple[str, object]]) -> N
         stream.flush()
         checksum = _sum_up(FileReader(beside), name, stream.tell())
         about = {"name": name, "arrays": arrays, "checksum": checksum, "facts": facts}
-        # A path that is no UTF-8 has lone surrogates in Python.
+        # A path that is not UTF-8 has lone surrogates in Python.
         header = json.dumps(about, ensure_ascii=False, indent=1).encode("utf-8", "surrogatepass")
         stream.write(header)
         stream.write(LAST_LINE.format(len(header), zlib.crc32(header)).encode())
 
 
 def open_entry(path: Path, name: str | None, arrays: Mapping[str, tuple] | None = None) -> Entry:
-    """Returns an entry, verified unless this process has verified the same file before.
+    """Returns an entry, and verifies it unless this process has verified the same file before.
 
     Args:
-        path: Where it is.
-        name: The name it must have been written under; `None` for whichever.
-        arrays: The arrays it must hold: by name the dtype and the shape, in which `None` stands
-            for the number of photos, the same wherever it stands, and a last `...` for any
-            more. `None` for whichever.
+        path: The entry's file.
+        name: The name that it must have been written under; `None` accepts any.
+        arrays: The arrays that it must have: from a name to a dtype and a shape. `None` in a shape
+            stands for the number of photos, which is the same in all arrays; a `...` at its end
+            stands for any further axes. `None` accepts any arrays.
+
+    Returns:
+        The entry, open for reading.
 
     Raises:
         Damaged: If it is not what was written under this name.

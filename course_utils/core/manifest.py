@@ -1,6 +1,6 @@
-"""The cache's manifest: the files that the kit has made there, so that it removes no others.
+"""The cache's manifest: the files that the kit has made there, so that it removes only those.
 
-It grows by a line for each file, with a checksum: a damaged line could name a file of a student's.
+It has a line for each file, with a checksum, since a damaged line could name a student's own file.
 """
 
 import errno
@@ -17,14 +17,14 @@ from course_utils.core.entries import ENDING
 from course_utils.core.files import atomic_folder, atomic_write, explain_failure
 
 MANIFEST = "manifest.txt"
-DOWNLOADED = ("weights", "photos")  # folders of the cache with what takes a download
+DOWNLOADED = ("weights", "photos")  # folders of the cache with downloads
 
 
 def note_made(*paths: Path, ending: str = "") -> None:
-    """Adds files to the manifest, before they are where it says.
+    """Adds files to the manifest; call it before they are written.
 
     Args:
-        *paths: Files below the cache; none is noted that is elsewhere.
+        *paths: Files in the cache; files elsewhere are left out.
         ending: A slash for folders.
 
     Raises:
@@ -50,10 +50,10 @@ def note_made(*paths: Path, ending: str = "") -> None:
 
 @contextmanager
 def made_folder(folder: Path) -> Iterator[Path]:
-    """As `atomic_folder`; where the folder is in the cache, the manifest lists its files.
+    """Like `atomic_folder`, and adds the files to the manifest if the folder is in the cache.
 
     Args:
-        folder: The folder to be written.
+        folder: The folder to write.
     """
     note_made(folder, ending="/")
     with atomic_folder(folder) as beside:
@@ -80,13 +80,13 @@ def list_made() -> list[str]:
 
 
 def clean_cache(*, everything: bool) -> int:
-    """Removes what the kit has made in the cache, as its manifest lists it, and nothing else.
+    """Removes the files of the cache that its manifest lists, and no others.
 
     Args:
-        everything: Whether downloads go too.
+        everything: Whether to remove downloads too.
 
     Returns:
-        How many bytes were freed.
+        The number of bytes freed.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -127,8 +127,8 @@ def _line_checksum(written: bytes) -> bytes:
 
 
 def _list_files(path: Path, *, is_folder: bool) -> list[Path]:
-    """Returns the file of a line of the manifest, what was set aside, and what a killed process
-    left of it or of the folder."""
+    """Returns the files of a line of the manifest: the file itself, damaged copies of it that were
+    set aside, and what a killed process left behind."""
     name = glob.escape(path.name)
     files = [path]
     if is_folder:

@@ -1,7 +1,7 @@
-"""Reads pieces of files: with few handles open, and an error wherever a file has changed.
+"""Reads pieces of files, with a limited number of open files, and notices when a file has changed.
 
-Files are read with `pread` and never mapped into memory: one that is cut off under a running kernel
-is then an error, where a mapped one would end Python.
+Files are read with `pread` and not mapped into memory. If a file is cut off while a kernel uses it,
+that is an error; with a mapped file, it would end Python.
 """
 
 import errno
@@ -15,14 +15,14 @@ from course_utils.core.files import readable_name
 
 
 def file_version(status: os.stat_result) -> tuple[int, ...]:
-    """Returns what tells a file from others, and from itself before it was changed.
+    """Returns numbers that differ between files, and before and after a change of a file.
 
     Args:
-        status: As `os.stat` gives it.
+        status: As `os.stat` returns it.
 
     Returns:
-        Device, number, bytes, and the times of the last change of content and of anything else,
-        in nanoseconds.
+        Device, inode, size in bytes, and the times of the last changes of the content and of the
+        file's metadata, in nanoseconds.
     """
     return (
         *(status.st_dev, status.st_ino, status.st_size),
@@ -31,10 +31,10 @@ def file_version(status: os.stat_result) -> tuple[int, ...]:
 
 
 class FileReader:
-    """A file that is read here and there, opened when it is needed.
+    """A file of which pieces are read; it is opened when it is needed.
 
     Args:
-        path: Where it is.
+        path: The file.
     """
 
     def __init__(self, path: Path):
@@ -45,16 +45,28 @@ class FileReader:
         self.version = file_version(os.fstat(stream.fileno()))
 
     def read(self, offset: int, size: int) -> bytes:
-        """Returns `size` bytes, from `offset` on."""
+        """Returns a piece of the file.
+
+        Args:
+            offset: The position of its first byte.
+            size: The number of bytes.
+
+        Raises:
+            OSError: If the file is too short or deleted.
+        """
         found = bytearray(size)
         self.read_into(offset, memoryview(found))
         return bytes(found)
 
     def read_into(self, offset: int, target: memoryview) -> None:
-        """Reads as many bytes as the target holds, from `offset` on.
+        """Reads bytes until the target is full.
+
+        Args:
+            offset: The position of the first byte in the file.
+            target: Writable bytes.
 
         Raises:
-            OSError: If the file ends before, or is gone.
+            OSError: If the file is too short or deleted.
         """
         stream = self._stream or self._open()
         count = _read_at(stream, target, offset)
