@@ -42,7 +42,7 @@ def _measure_size(train_photos: int, valid_photos: int, batch_size: int, epochs:
         train(build_classifier(base, seed=0), splits, method="stored_features", **options)
 
     def run_compare():
-        # What is finished is kept; it is to be trained anew.
+        # What is finished is kept; it is to be trained again.
         shutil.rmtree(settings.cache_dir() / "comparisons", ignore_errors=True)
         compare(POLICIES, splits, base, **options)
 

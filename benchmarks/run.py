@@ -4,7 +4,7 @@
 
 Rivals take turns in one run and each number is a median over rounds, so that the ratios hold where
 seconds do not. Each part is kept in runs/benchmarks/ when it is done; the table is made of what
-lies there, so that one part can be measured anew.
+lies there, so that one part can be measured again.
 
 Parts: lesson, in-model, features, augmentation, explorer, growth, start-up, compare, drawing,
 cache.
@@ -129,12 +129,12 @@ def write_results() -> str:
 def main() -> None:
     """Measures the parts that are asked for, prints the table and writes it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("parts", nargs="*", metavar="NAME", help=f"out of {', '.join(PARTS)}")
+    parser.add_argument("parts", nargs="*", metavar="NAME", help=f"one of {', '.join(PARTS)}")
     parser.add_argument("--peers-python", type=Path, help="a Python that has the peers")
     chosen = parser.parse_args()
     unknown = set(chosen.parts) - set(PARTS)
     if unknown:
-        parser.error(f"Expected parts out of {', '.join(PARTS)}, received {', '.join(unknown)}.")
+        parser.error(f"Expected parts from {', '.join(PARTS)}, received {', '.join(unknown)}.")
     failed = []
     for name in chosen.parts or PARTS:
         print(f"{name}: {PARTS[name][1]} …", flush=True)

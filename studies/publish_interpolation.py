@@ -47,7 +47,7 @@ LOW, HIGH = 0.5, 1.5  # contrast factors of the lesson
 
 
 class InterpolatedViews(StoredViews):
-    """Batches of features at contrasts drawn anew at every use, each photo once an epoch.
+    """Batches of features at contrasts sampled at every use, each photo once an epoch.
 
     Args:
         views: Features of the photos at equally spaced contrasts, rising, then of their mirror

@@ -55,7 +55,7 @@ POLICIES = {
     "contrast": Augmentation(contrast=0.5),
     "flip + contrast": LESSON,
     "geometry": Augmentation(flip="horizontal", rotation=15, translation=0.1, zoom=0.2),
-    "colour": Augmentation(brightness=0.2, contrast=0.5, saturation=0.25, hue=20),
+    "color": Augmentation(brightness=0.2, contrast=0.5, saturation=0.25, hue=20),
     "vertical flip": Augmentation(flip="vertical"),
     "RandAugment": Augmentation(rand_augment=0.5),
     # Too much of it all: it is to close the gap and to spoil what counts.
@@ -249,7 +249,7 @@ PARTS = {
 
 
 def count_views(policy: Augmentation) -> int:
-    """Returns how many views training drew from: flips are listed, dice are thrown."""
+    """Returns how many views training drew from: flips are listed, other values are sampled."""
     return len(list_views(policy.layers(SEED), views=VIEWS, seed=SEED))
 
 

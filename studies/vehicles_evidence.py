@@ -82,7 +82,7 @@ def main() -> None:
     parser.add_argument("--train", type=int, default=600, help="train pictures")
     parser.add_argument("--valid", type=int, default=400, help="valid pictures")
     parser.add_argument("--seeds", type=int, default=20, help="heads for each line")
-    parser.add_argument("--views", type=int, default=2, help="stored views where dice decide")
+    parser.add_argument("--views", type=int, default=2, help="views of a random augmentation")
     parser.add_argument("--batch-size", type=int, default=64)
     chosen = parser.parse_args()
 

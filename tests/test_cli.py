@@ -61,7 +61,7 @@ def test_no_command_shows_what_there_is():
         assert command in outcome.stderr
 
 
-def test_doctor_exits_with_1_if_something_is_to_be_mended(monkeypatch, capsys):
+def test_doctor_exits_with_1_if_something_is_to_be_fixed(monkeypatch, capsys):
     good, bad = doctor.Finding("disk", True, "fine"), doctor.Finding("photos", False, "none")
     monkeypatch.setattr(doctor, "check_environment", lambda: [good])
     assert command_line.main(["doctor"]) == 0

@@ -101,7 +101,7 @@ def force_calls(calls: tuple[LayerCall, ...], images: Any) -> tuple[Any, list[tu
 
 @lru_cache(maxsize=1024)
 def _build_once(layer: str, settings: tuple[tuple[str, Any], ...]) -> Any:
-    # TensorFlow keeps 35 KB for ever for each new name of a variable. Keras counts its names in
+    # TensorFlow keeps 35 KB for good for each new name of a variable. Keras counts its names in
     # each thread from zero, so a layer built in a new thread brings no new name.
     with ThreadPoolExecutor(max_workers=1) as new_thread:
         return new_thread.submit(LayerCall(layer, dict(settings)).build).result()

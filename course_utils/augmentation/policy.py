@@ -63,12 +63,12 @@ contrast multiplied by 0.5 to 1.5.'
     __signature__ = inspect.signature(_Settings)
 
     def __new__(cls, *positional: Any, **settings: Any) -> "Augmentation":
-        # Python's own message for a misspelt name would not say which names there are.
+        # Python's own message for a misspelled name would not say which names there are.
         unknown = [name for name in settings if name not in CATALOGUE]
         if unknown or positional:
             received = ", ".join(unknown) or repr(positional[0])
             raise TypeError(
-                f"Expected settings by name, out of {', '.join(CATALOGUE)}, received {received}. "
+                f"Expected settings by name, from {', '.join(CATALOGUE)}, received {received}. "
                 "Write for example Augmentation(rotation=15)."
             )
         return super().__new__(cls)

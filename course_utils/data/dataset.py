@@ -165,7 +165,7 @@ class Photos(keras.utils.PyDataset):
         return -(-self.count // self.batch_size)
 
     def __getitem__(self, batch: int) -> tuple[np.ndarray, np.ndarray]:
-        # Python's `for … in` stops at an IndexError; without it, it would go on for ever.
+        # Python's `for … in` stops at an IndexError; without it, it would never end.
         if not 0 <= batch < len(self):
             raise IndexError(f"Expected a batch from 0 to {len(self) - 1}, received {batch}.")
         chosen = self._order[batch * self.batch_size : (batch + 1) * self.batch_size]
@@ -186,7 +186,7 @@ class Splits:
     """The photos of a run.
 
     Args:
-        train: Shuffled anew every epoch.
+        train: Shuffled again in every epoch.
         valid: In the folder's order.
         class_names: The folders' names, in alphabetical order: labels 0 and 1.
         source: A sentence: where the photos come from, and why from there.

@@ -154,7 +154,7 @@ def _scan(folder: Path) -> Contents:
         elif path.name[0] == "." or path.name.lower() in SYSTEM_FILES:
             continue
         elif not path.is_file():
-            # Opening a pipe would wait for ever.
+            # Opening a pipe would never return.
             others["behind a broken link" if path.is_symlink() else "of a special kind"] += 1
         elif is_photo(path.name):
             photos.append(path)

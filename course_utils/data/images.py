@@ -62,7 +62,7 @@ def read_photo(path: str | Path, image_size: tuple[int, int]) -> np.ndarray:
             raise ValueError("the file is empty")
         try:
             with Image.open(stream) as opened:
-                return _letterbox(_normalise(opened, max(image_size)), (width, height))
+                return _letterbox(_normalize(opened, max(image_size)), (width, height))
         except Exception as error:
             # Decoders raise all kinds of errors on a damaged file.
             raise ValueError(_explain(error, path)) from error
@@ -78,7 +78,7 @@ def _explain(error: Exception, path: str | Path) -> str:
     return str(error) or type(error).__name__
 
 
-def _normalise(opened: Image.Image, side: int) -> Image.Image:
+def _normalize(opened: Image.Image, side: int) -> Image.Image:
     """Returns an opened image upright and as RGB."""
     if opened.width * opened.height > MOST_PIXELS:
         raise ValueError(

@@ -41,7 +41,7 @@ class Pixels:
 
 
 def load_pixels(folder: Path, files: list[Path], image_size: tuple[int, int]) -> Pixels:
-    """Returns the pixels of photos, decoded now or, where nothing has changed, out of the cache.
+    """Returns the pixels of photos, decoded now or, where nothing has changed, from the cache.
 
     Args:
         folder: The folder that `files` lie below.

@@ -51,7 +51,7 @@ def compare(
         views: How many augmented versions of a train photo there are to draw from, one number
             or each policy's own. Nothing random is one version and a flip alone two, whatever
             this says.
-        seed: Of the order of the photos and the dice of the augmentations.
+        seed: For the order of the photos and the augmentations' random draws.
         precision: `"float32"`, `"bfloat16"`, or `"auto"`: the faster one here.
         progress: Whether to say what is computed and show how far it is.
 

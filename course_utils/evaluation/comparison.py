@@ -63,9 +63,9 @@ class Comparison:
         """The policies' names, the baseline first and its second training last."""
         return list(self._runs)
 
-    def answers(self, policy: str) -> np.ndarray:
+    def probabilities(self, policy: str) -> np.ndarray:
         """Returns a policy's probability of class 1, shape (epochs, seeds, valid photos)."""
-        return self._find(policy).answers
+        return self._find(policy).probabilities
 
     def heads(self, policy: str) -> Heads:
         """Returns a policy's heads as they were after the last epoch, one for each seed.
@@ -212,18 +212,19 @@ class Comparison:
         """Returns each seed's epoch, from 1, with the lowest loss on the select half."""
         part = self._parts["select"]
         losses = [
-            measure_losses(answers.T[part], self._labels[part]).mean(axis=0)
-            for answers in self._find(policy).answers
+            measure_losses(probabilities.T[part], self._labels[part]).mean(axis=0)
+            for probabilities in self._find(policy).probabilities
         ]
         return np.argmin(losses, axis=0) + 1
 
     def _measure(self, policy: str, measure: str, epoch: str) -> np.ndarray:
         """Returns each run's loss or rightness photo by photo, shape (seeds, valid photos)."""
-        answers = self._find(policy).answers
+        probabilities = self._find(policy).probabilities
         if epoch == "last":
-            chosen = answers[-1]
+            chosen = probabilities[-1]
         else:
-            chosen = answers[self._choose_epochs(policy) - 1, np.arange(answers.shape[1])]
+            seeds = np.arange(probabilities.shape[1])
+            chosen = probabilities[self._choose_epochs(policy) - 1, seeds]
         measured = is_right if measure == "accuracy" else measure_losses
         return measured(chosen.T, self._labels).T.astype(float)
 
@@ -242,9 +243,9 @@ class Comparison:
         }
         for name, part in self._parts.items():
             labels = self._labels[part]
-            by_epoch = [answers.T[part] for answers in runs.answers]
-            losses = [measure_losses(answers, labels).mean(axis=0) for answers in by_epoch]
-            shares = [is_right(answers, labels).mean(axis=0) for answers in by_epoch]
+            by_epoch = [probabilities.T[part] for probabilities in runs.probabilities]
+            losses = [measure_losses(each, labels).mean(axis=0) for each in by_epoch]
+            shares = [is_right(each, labels).mean(axis=0) for each in by_epoch]
             columns[f"{name}_loss"] = np.ravel(losses)
             columns[f"{name}_binary_accuracy"] = np.ravel(shares)
         table = pd.DataFrame(columns)

@@ -22,7 +22,7 @@ def find_equivalent_photos(
 
     The baseline's mean loss is drawn as a line over the logarithm of the number of photos; what
     is looked for is the smallest number where that line comes down to the policy's loss. The
-    interval is the bootstrap's: seeds are drawn anew with replacement, each with its runs of both
+    interval is the bootstrap's: seeds are resampled with replacement, each with its runs of both
     policies and all numbers of photos, since these start from the same head.
 
     Args:

@@ -20,7 +20,7 @@ import keras  # noqa: E402 (TensorFlow is to be quiet first)
 
 # What has no strength but is done or not: the value of `Augmentation` that 1 stands for.
 DONE_OR_NOT = {"flip": "horizontal", "grayscale": 1.0}
-# Even at a fixed strength dice decide what happens: which grain, which place, which of eleven.
+# Even at a fixed strength what happens is random: which grain, which place, which of eleven.
 LEFT_TO_DICE = ("noise", "erasing", "rand_augment")
 MEASURABLE = tuple(name for name in CATALOGUE if name not in LEFT_TO_DICE)
 
@@ -68,8 +68,8 @@ def evaluate_robustness(
 
     Raises:
         TypeError: If `photos` are no `Photos`, or a strength is not a number.
-        ValueError: If a transformation is unknown or left to dice, a strength is out of range or
-            twice there, or the photos or the base do not fit the heads.
+        ValueError: If a transformation is unknown or random at a fixed strength, a strength is out
+            of range or there twice, or the photos or the base do not fit the heads.
     """
     views = {
         (name, strength): _fix_view(name, strength)
@@ -81,7 +81,7 @@ def evaluate_robustness(
     _check_base(next(iter(heads.values())), base)
     clean = clean_view(())
     store = prepare_features(
-        # The seed is that of dice, which these views do not throw.
+        # Any seed: nothing in these views is random.
         *((), base, [(photos, [clean, *views.values()])]),
         precision=precision,
         seed=0,
@@ -90,7 +90,7 @@ def evaluate_robustness(
 
     def predict(policy: str, view: View):
         stored = in_order([store.open(photos, view)], photos.labels)
-        return heads[policy].answer(stored)[0] > 0.5
+        return heads[policy].predict(stored)[0] > 0.5
 
     tables = []
     with Progress(len(heads) * len(views), "Predictions", shown=progress) as line:
@@ -142,12 +142,12 @@ def _check_strengths(strengths: Mapping[str, Iterable[float]]) -> dict[str, list
         if name in LEFT_TO_DICE:
             raise ValueError(
                 f"Expected a transformation that does the same to every photo, received {name!r}, "
-                f"of which dice decide a part at any strength. Choose out of "
+                f"which is random at any strength. Choose from "
                 f"{', '.join(MEASURABLE)}."
             )
         if name not in CATALOGUE:
             raise ValueError(
-                f"Expected a transformation out of {', '.join(MEASURABLE)}, received {name!r}."
+                f"Expected a transformation, one of {', '.join(MEASURABLE)}, received {name!r}."
             )
         values = list(values) if isinstance(values, Iterable) else [values]
         if not values:

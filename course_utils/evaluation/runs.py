@@ -25,14 +25,14 @@ class PolicyRuns:
     Args:
         train: float32, shape (4, epochs, seeds): clean loss, clean accuracy, augmented loss,
             augmented accuracy, on train photos at the end of each epoch.
-        answers: float32, shape (epochs, seeds, photos): the probability of class 1 of every
+        probabilities: float32, shape (epochs, seeds, photos): the probability of class 1 of every
             clean valid photo.
         dead: bool, shape (epochs, seeds).
         weights: float32, the heads' after the last epoch, as `heads.gather_weights` gives them.
     """
 
     train: np.ndarray
-    answers: np.ndarray
+    probabilities: np.ndarray
     dead: np.ndarray
     weights: list[np.ndarray]
 
@@ -90,11 +90,11 @@ def run_policy(
                 on_epoch_end=line.advance,
             )
         weights = dict(zip(shapes, runs.weights, strict=True))
-        return {"train": runs.train, "answers": runs.answers, "dead": runs.dead, **weights}
+        return {"train": runs.train, "answers": runs.probabilities, "dead": runs.dead, **weights}
 
     kept = cache.load_or_make(cache.name_entry("comparisons", about), make, arrays=expected)
-    train, answers, dead = (kept[name][:] for name in ("train", "answers", "dead"))
-    return PolicyRuns(train, answers, dead, [kept[name][:] for name in shapes])
+    train, probabilities, dead = (kept[name][:] for name in ("train", "answers", "dead"))
+    return PolicyRuns(train, probabilities, dead, [kept[name][:] for name in shapes])
 
 
 def train_runs(
@@ -121,28 +121,28 @@ def train_runs(
         epochs: How often every train photo is used.
         on_epoch_end: Called after each epoch that is measured.
     """
-    labels, rows, answers, dead = splits.train.labels, [], [], []
+    labels, rows, probabilities, dead = splits.train.labels, [], [], []
 
     def measure(epoch: int) -> None:
-        on_clean, alive = heads.answer(in_order([clean], labels))
-        on_views = on_clean if augmented is None else heads.answer(augmented, epoch=epoch)[0]
+        on_clean, alive = heads.predict(in_order([clean], labels))
+        on_views = on_clean if augmented is None else heads.predict(augmented, epoch=epoch)[0]
         row = []
         for given in (on_clean, on_views):
             row += [measure_losses(given, labels).mean(axis=0)]
             row += [is_right(given, labels).mean(axis=0)]
         rows.append(row)
-        answers.append(heads.answer(in_order([valid], splits.valid.labels))[0].T)
+        probabilities.append(heads.predict(in_order([valid], splits.valid.labels))[0].T)
         dead.append(~alive)
         on_epoch_end()
 
     heads.fit(batches, epochs=epochs, on_epoch_end=measure)
     return PolicyRuns(
         np.array(rows, "float32").swapaxes(0, 1),
-        np.array(answers, "float32"),
+        np.array(probabilities, "float32"),
         np.array(dead),
         heads.get_weights(),
     )
 
 
-def is_right(answers: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    return (answers > 0.5) == (labels > 0.5)
+def is_right(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    return (probabilities > 0.5) == (labels > 0.5)

@@ -46,7 +46,7 @@ def bootstrap_interval(
 ) -> Interval:
     """Returns the bootstrap interval over seeds and photos: other valid photos, another start.
 
-    Seeds and clusters of photos are drawn anew, independently, with replacement (the percentile
+    Seeds and clusters of photos are resampled independently, with replacement (the percentile
     interval of what comes out). What a seed does to one photo in particular is counted twice,
     which errs on the wide side.
 

@@ -52,7 +52,7 @@ def evaluate_subgroups(
         epochs: How often every train photo is used.
         views: How many augmented versions of a train photo there are to draw from. Nothing
             random is one version and a flip alone two, whatever this says.
-        seed: Of the order of the photos and the dice of the augmentation.
+        seed: For the order of the photos and the augmentation's random draws.
         precision: `"float32"`, `"bfloat16"`, or `"auto"`: the faster one here.
         progress: Whether to say what is computed and show how far it is.
 
@@ -89,13 +89,13 @@ def evaluate_subgroups(
     )
     with Progress(epochs, "Epochs", shown=progress) as line:
         heads.fit(batches, epochs=epochs, on_epoch_end=lambda epoch: line.advance())
-    train_answers, alive = heads.answer(in_order([clean], splits.train.labels))
-    answers, _ = heads.answer(in_order([valid], splits.valid.labels))
-    right = (answers > 0.5) == (splits.valid.labels > 0.5)
+    train_probabilities, alive = heads.predict(in_order([clean], splits.train.labels))
+    probabilities, _ = heads.predict(in_order([valid], splits.valid.labels))
+    right = (probabilities > 0.5) == (splits.valid.labels > 0.5)
     columns = {name: right[names == name].mean(axis=0) for name in dict.fromkeys(names)}
     columns |= {
-        "clean_loss": measure_losses(train_answers, splits.train.labels).mean(axis=0),
-        "val_loss": measure_losses(answers, splits.valid.labels).mean(axis=0),
+        "clean_loss": measure_losses(train_probabilities, splits.train.labels).mean(axis=0),
+        "val_loss": measure_losses(probabilities, splits.valid.labels).mean(axis=0),
         "val_binary_accuracy": right.mean(axis=0),
         "dead_head": ~alive,
     }

@@ -1,7 +1,7 @@
-"""The questions of exercise 02: building augmentation, recognising it, mending it.
+"""The questions of exercise 02: building augmentation, recognizing it, fixing it.
 
-Answers are judged by what they do to probe images; which layers do it, and in which order, is
-the student's own affair. What is to be mended stands in `fixing_augmentations`.
+Answers are judged by what they do to probe images. Which layers do it, and in which order, does not
+matter. The questions about fixing are in `fixing_augmentations`.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ from course_utils.exercises.fixing_augmentations import Q5, Q7
 from course_utils.exercises.framework import probes
 from course_utils.exercises.framework.histories import load_histories
 from course_utils.exercises.framework.judgements import (
-    judge_colours,
+    judge_colors,
     judge_contrast,
     judge_geometry,
     judge_mirroring,
@@ -39,7 +39,7 @@ def _judge_specification(augmentation) -> str | None:
     return (
         judge_range(transform)
         or judge_geometry(views)
-        or judge_colours(views)
+        or judge_colors(views)
         or _judge_shared_draws(transform)
         or judge_mirroring(views)
         or judge_contrast(views, 0.7, 1.3)
@@ -49,7 +49,7 @@ def _judge_specification(augmentation) -> str | None:
 
 
 def _judge_shared_draws(transform) -> str | None:
-    """Before the views of one batch are counted: one die for all of them would look like none."""
+    """Judged before views are counted: one draw for a batch would look like no flip at all."""
     within, between = probes.draws_again(transform)
     return judge_random_draws(transform) if between and not within else None
 
@@ -60,7 +60,7 @@ Q1 = Question(
     aim="write an augmentation that does what was agreed on, and nothing else",
     lesson="02",
     judge=_judge_specification,
-    praise="Half mirrored, contrast both ways, pixels within [0, 1], fresh dice for every photo at "
+    praise="Half mirrored, contrast both ways, pixels within [0, 1], a new draw for every photo at "
     "every use, and nothing in predict. All of that was seen on pictures, not read from your code.",
     hints=(
         "Two layers are enough. Print what one of them draws: "
@@ -70,8 +70,8 @@ Q1 = Question(
     ),
     explanation="The pair lowers and raises the contrast; `value_range=(0, 1)` says where white "
     'is. The order of the two does not matter. `cu.Augmentation(flip="horizontal", '
-    "contrast=0.3)` does the same. A plain function passes too, if it heeds `training` and throws "
-    "dice for each photo. `RandomContrast(0.3)` would only raise, and `RandomFlip()` without a "
+    "contrast=0.3)` does the same. A plain function passes too, if it heeds `training` and "
+    "samples for each photo. `RandomContrast(0.3)` would only raise, and `RandomFlip()` without a "
     "mode turns photos upside down as well.",
     code="""augmentation = [
     layers.RandomFlip("horizontal"),
@@ -104,12 +104,12 @@ _INNOCENT = {
     "for a layer whose pixels leave it.",
     "brightness": "Brightness adds to every pixel, and this one cuts off at 0 and at 1, as it "
     "should. Look at the smallest and the largest pixel that each layer returns.",
-    "saturation": "Saturation changes colours a good deal, and stays within 0 and 1. Compare the "
+    "saturation": "Saturation changes colors a good deal, and stays within 0 and 1. Compare the "
     "largest pixels.",
 }
 
 
-def _judge_suspect(wrong, mended) -> str | None:
+def _judge_suspect(wrong, fixed) -> str | None:
     suspects = make_suspects()
     named = wrong
     for name, layer in suspects.items():
@@ -123,30 +123,30 @@ def _judge_suspect(wrong, mended) -> str | None:
     named = read_choice(named, tuple(suspects), "the layer's name")
     if named != CULPRIT:
         return _INNOCENT[named]
-    transform = probes.read_transformation(mended, "the mended layer")
+    transform = probes.read_transformation(fixed, "the fixed layer")
     views = probes.measure_views(transform)
     if judge_range(transform):
         low, high = probes.find_leaving(transform)
         return (
-            f"That is the layer. Your mended one still gives pixels from {low:.2f} to {high:.2f}: "
+            f"That is the layer. Your fixed one still gives pixels from {low:.2f} to {high:.2f}: "
             "tell it which range it works in."
         )
     if views["contrast"].max() - views["contrast"].min() < 0.03:
         return (
-            "That is the layer, and your mended one changes no contrast at all any more. Keep "
-            "what it does; mend only the range."
+            "That is the layer, and your fixed one changes no contrast at all any more. Keep "
+            "what it does; fix only the range."
         )
-    other = judge_geometry(views) or judge_colours(views)
+    other = judge_geometry(views) or judge_colors(views)
     if other or views["mirrored"].any():
-        return "That is the layer. The mended one is to change contrast and nothing else."
+        return "That is the layer. The fixed one is to change contrast and nothing else."
     strength = judge_contrast(views, 0.5, 1.5)
-    return f"That is the layer, mended to another strength. {strength}" if strength else None
+    return f"That is the layer, fixed to another strength. {strength}" if strength else None
 
 
 Q2 = Question(
     name="q2",
     title="The wrong range",
-    aim="find a layer that works in another range of pixels, and mend it",
+    aim="find a layer that works in another range of pixels, and fix it",
     lesson="02",
     judge=_judge_suspect,
     praise="The default of `value_range` is (0, 255). The layer cut off at 255, where your photos "
@@ -162,7 +162,7 @@ Q2 = Question(
     "within the range. Dividing or clipping afterwards also keeps the range, if the contrast still "
     "runs from 0.5 to 1.5.",
     code="""wrong = "contrast"
-mended = layers.RandomContrast((0.5, 0.5), value_range=(0, 1))""",
+fixed = layers.RandomContrast((0.5, 0.5), value_range=(0, 1))""",
 )
 
 
@@ -185,7 +185,7 @@ def _judge_mystery(settings) -> str | None:
         return outside
     views = probes.measure_views(transform)
     turned, shift = views["angle"].abs(), views["brightness"].abs()
-    gray = (views["colour"] < 0.15).mean()
+    gray = (views["color"] < 0.15).mean()
     if shift.quantile(0.95) > 0.42:
         return "Your views grow darker and brighter than any in the grid."
     if (views["strangeness"] > 2 * probes.STRANGE).any():
@@ -217,9 +217,9 @@ def _judge_mystery(settings) -> str | None:
             f"{gray:.0%} of your views are gray. Count those of the grid: sixteen are few, so a "
             "third to two thirds would pass."
         )
-    coloured = views[views["colour"] >= 0.15]
-    if (coloured["hue"].abs() > 8).any() or (coloured["colour"] - 1).abs().quantile(0.9) > 0.25:
-        return "In your views colours change. In the grid a view has its own colours, or none."
+    colored = views[views["color"] >= 0.15]
+    if (colored["hue"].abs() > 8).any() or (colored["color"] - 1).abs().quantile(0.9) > 0.25:
+        return "In your views colors change. In the grid a view has its own colors, or none."
     if (views["contrast"] - 1).abs().quantile(0.9) > 0.12:
         return (
             "In your views the contrast varies. Look at a dark and a bright part of one photo in "
@@ -239,15 +239,15 @@ Q3 = Question(
     lesson="02",
     judge=_judge_mystery,
     praise="Your views and the mystery's could not be told apart by mirroring, angle, brightness, "
-    "contrast and colour, within what sixteen views let you see.",
+    "contrast and color, within what sixteen views let you see.",
     hints=(
-        "Go through it one by one: geometry first, then light, then colour.",
+        "Go through it one by one: geometry first, then light, then color.",
         "Three transformations are at work; one of them either happens or does not.",
         "Rotation of about 30°, brightness of about 0.3 either way, gray half of the time.",
     ),
     explanation="Tilted horizons both ways, but no vehicle that faces the other way: rotation "
     "without a flip. Bright and dark parts move together: brightness, not contrast. Some views "
-    "are gray and the others keep their colours: grayscale, not saturation. From sixteen views "
+    "are gray and the others keep their colors: grayscale, not saturation. From sixteen views "
     "the exact numbers cannot be known, so 20° to 40° pass, as do 0.15 to 0.4 for the brightness "
     "and a third to two thirds gray. Stronger would not be better: it would be another grid.",
     code="settings = cu.Augmentation(rotation=30, brightness=0.3, grayscale=0.5)",
@@ -303,17 +303,17 @@ def _judge_curves(augmented, gap_a, gap_b) -> str | None:
 Q4 = Question(
     name="q4",
     title="Which of two curves is augmented?",
-    aim="recognise augmentation in curves, and compare like with like",
+    aim="recognize augmentation in curves, and compare like with like",
     lesson="02",
     judge=_judge_curves,
     praise="The augmented run fits its train photos less closely. That is no harm: what decides "
     "is how low the valid loss comes.",
     hints=(
-        "What does augmentation make harder: to know the train photos by heart, or the valid ones?",
+        "What does augmentation make harder: to memorize the train photos, or the valid ones?",
         "The gap is `val_loss` minus `clean_loss`, in the last row of each history.",
         "It is A.",
     ),
-    explanation="Photos that keep changing are harder to learn by heart, so the augmented run's "
+    explanation="Photos that keep changing are harder to memorize, so the augmented run's "
     "loss on clean train photos falls more slowly. The higher train loss is the working of the "
     "cure, and no harm; and the smaller gap alone is no success, since a model that has learned "
     "nothing has no gap. Compare the valid losses.",

@@ -63,9 +63,9 @@ _LOST = {
         "light": "Day and dusk differ by their light, and that is what the policy varies",
         "paint": "Bright and dark paint differ by their light, and that is what the policy varies",
     },
-    "colour": {
+    "color": {
         "paint": "The tone of the paint is what is asked for, and the policy changes it",
-        "light": "Dusk has a colour of its own, and the policy changes colours",
+        "light": "Dusk has a color of its own, and the policy changes colors",
     },
 }
 
@@ -74,7 +74,7 @@ def _explain_loss(policy: Augmentation, question: str) -> str:
     kinds = {
         "flip": policy.flip is not None,
         "light": policy.brightness or policy.contrast or policy.rand_augment,
-        "colour": policy.hue or policy.saturation or policy.grayscale or policy.rand_augment,
+        "color": policy.hue or policy.saturation or policy.grayscale or policy.rand_augment,
     }
     for kind, used in kinds.items():
         if used and question in _LOST[kind]:
@@ -135,10 +135,10 @@ Q1 = Question(
     "accuracy. The same pictures, four tasks: no policy is good or bad by itself.",
     hints=(
         "Say for each question what may change without changing the answer.",
-        "Heading must not be mirrored; light and paint had better keep their light and colours.",
-        "A flip for type, light and paint; for heading a change of colours.",
+        "Heading must not be mirrored; light and paint had better keep their light and colors.",
+        "A flip for type, light and paint; for heading a change of colors.",
     ),
-    explanation="A flip keeps type, light and paint, and destroys heading. Light and colours do "
+    explanation="A flip keeps type, light and paint, and destroys heading. Light and colors do "
     "not tell heading; strong changes of light take away what light and paint are told by. "
     "Turning and zooming keep every one of the answers, and still cost accuracy here when strong: "
     "what is admissible need not help. So the measurement decides, within its noise of "

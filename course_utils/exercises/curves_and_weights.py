@@ -29,12 +29,12 @@ def _read_yes(value, what: str) -> bool:
     if isinstance(value, bool | np.bool_) or (isinstance(value, int) and value in (0, 1)):
         return bool(value)
     words = {"yes": True, "true": True, "no": False, "false": False}
-    return words[read_choice(value, tuple(words), f"{what} as `True` or `False`, not")]
+    return words[read_choice(value, tuple(words), what)]
 
 
-def _judge_reading(memorising, stop, gap) -> str | None:
+def _judge_reading(memorizing, stop, gap) -> str | None:
     history = load_run()
-    memorises = _read_yes(memorising, "memorising")
+    memorizes = _read_yes(memorizing, "memorizing")
     epoch, found = read_number(stop, "stop"), read_number(gap, "gap")
     losses, last = history["val_loss"], history.iloc[-1]
     if epoch not in history.index:
@@ -42,9 +42,9 @@ def _judge_reading(memorising, stop, gap) -> str | None:
             f"Expected stop to be an epoch from 1 to {len(history)}, received {epoch:g}. Count "
             "from 1, as the table does."
         )
-    if not memorises:
+    if not memorizes:
         return (
-            "Is it not memorising? By the end it is nearly certain of its train photos, and no "
+            "Is it not memorizing? By the end it is nearly certain of its train photos, and no "
             "better on the others than it was long before."
         )
     if losses[epoch] > losses.min() + WOBBLE:
@@ -79,10 +79,10 @@ def _judge_reading(memorising, stop, gap) -> str | None:
 Q1 = Question(
     name="q1",
     title="Read the curves",
-    aim="tell memorising from learning, choose where to stop, and measure the gap",
+    aim="tell memorizing from learning, choose where to stop, and measure the gap",
     lesson="01",
     judge=_judge_reading,
-    praise="The gap tells of memorising; where to stop, the valid loss alone decides.",
+    praise="The gap tells of memorizing; where to stop, the valid loss alone decides.",
     hints=(
         "Follow the two losses from the left. Which one keeps falling, and which one stops?",
         "`history.val_loss.idxmin()` is an epoch; `history.iloc[-1]` is the last row.",
@@ -92,7 +92,7 @@ Q1 = Question(
     "still being learned is these photos, not vehicles. Stop where the valid loss is lowest; any "
     "epoch within its wobble does as well. The epoch of the smallest gap would be the first one, "
     "where the model knows nothing: a smaller gap is no goal in itself.",
-    code="""memorising = True
+    code="""memorizing = True
 stop = history["val_loss"].idxmin()
 gap = history["val_loss"].iloc[-1] - history["clean_loss"].iloc[-1]""",
     misconceptions=("smaller gap is better",),
@@ -232,7 +232,7 @@ _LIVING = {
 def _judge_dead(dead, since, answer) -> str | None:
     dead = dead[0] if isinstance(dead, list | tuple) and len(dead) == 1 else dead
     named = str(dead).casefold().replace("history", "").replace("run", "")
-    named = read_choice(named, tuple(_RUNS), "one history")
+    named = read_choice(named, tuple(_RUNS), "the history")
     start, share = read_number(since, "since"), read_number(answer, "answer")
     if named != "C":
         return _LIVING[named]
@@ -273,7 +273,7 @@ Q3 = Question(
         "It is C; its accuracy is the share of the class that it always names.",
     ),
     explanation="With all six hidden units at zero on every photo, only the output's bias is left "
-    "to learn, and it soon stops at the share of the classes: loss 0.69, the same answer for ever. "
+    "to learn, and it soon stops at the share of the classes: loss 0.69, one answer from then on. "
     "A, the rival, stays near 0.69 too, but every epoch moves it: its learning rate is tiny. An "
     "accuracy of one half says nothing by itself: look whether anything still changes.",
     code="""dead = "C"

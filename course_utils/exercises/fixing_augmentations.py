@@ -1,10 +1,10 @@
-"""The questions of exercise 02 about mending: augmentation in predict, and a leaking split."""
+"""The questions of exercise 02 about fixing: augmentation in predict, and a leaking split."""
 
 import numpy as np
 
 from course_utils.exercises.framework import probes
 from course_utils.exercises.framework.judgements import (
-    judge_colours,
+    judge_colors,
     judge_geometry,
     judge_mirroring,
     judge_predict,
@@ -16,7 +16,7 @@ from course_utils.exercises.framework.questions import Misread, Question, quote,
 
 
 def _judge_front(front) -> str | None:
-    transform = probes.read_transformation(front, "the mended layer")
+    transform = probes.read_transformation(front, "the fixed layer")
     views = probes.measure_views(transform)
     share = views["mirrored"].mean()
     probe = np.repeat(probes.make_probe()[None], 32, axis=0)
@@ -30,8 +30,8 @@ def _judge_front(front) -> str | None:
         return "Now it is the wrong way round: photos are mirrored in predict, not in training."
     if predicted["mirrored"].any():
         return (
-            "In predict photos are still mirrored by chance: ask twice and get two answers. Who "
-            "decides whether the inner layer trains?"
+            "In predict photos are still mirrored by chance: ask twice and get two predictions. "
+            "Who decides whether the inner layer trains?"
         )
     if judge_predict(transform):
         return "In predict photos are not mirrored any more, but still changed in another way."
@@ -42,7 +42,7 @@ def _judge_front(front) -> str | None:
         )
     if share == 1:
         return "In training every photo is mirrored. Half of them should be, by chance."
-    if judge_geometry(views) or judge_colours(views) or (views["contrast"] - 1).abs().max() > 0.03:
+    if judge_geometry(views) or judge_colors(views) or (views["contrast"] - 1).abs().max() > 0.03:
         return "In training photos are changed in other ways than left to right."
     return judge_mirroring(views) or judge_random_draws(transform)
 
@@ -60,8 +60,8 @@ Q5 = Question(
         "Give `call` an argument `training=None`, and hand it on to `self.flip`.",
     ),
     explanation="`training=True` was written down for good, so `predict` flipped photos as well, "
-    "and gave two answers to one question. Handing on what Keras says mends it; so does leaving "
-    "the wrapper out and using `RandomFlip` itself. A fixed seed would not help: the answers "
+    "and gave two predictions for one photo. Handing on what Keras says fixes it; so does leaving "
+    "the wrapper out and using `RandomFlip` itself. A fixed seed would not help: the predictions "
     "would only repeat. Taking the layer out would help predict, and end the augmentation.",
     code="""class Mirror(keras.layers.Layer):
     def __init__(self):
@@ -81,7 +81,7 @@ front = Mirror()""",
 
 
 def _make_marked_photos(count: int = 48) -> tuple[np.ndarray, np.ndarray]:
-    """Returns photos that can be recognised in any mirror image, cars first, and their labels."""
+    """Returns photos that can be recognized in any mirror image, cars first, and their labels."""
     labels = (np.arange(count) >= count // 2).astype("float32")[:, None]
     photos = np.zeros((count, 12, 12, 3), "float32")
     photos[:] = 0.2 + 0.6 * np.arange(count)[:, None, None, None] / count
@@ -161,7 +161,7 @@ def _judge_leak(prepare) -> str | None:
 
 Q7 = Question(
     name="q7",
-    title="Mend the leak",
+    title="Fix the leak",
     aim="split first and augment after, so that valid photos are truly unseen",
     lesson="02",
     judge=_judge_leak,

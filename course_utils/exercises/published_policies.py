@@ -47,7 +47,7 @@ def _pair(table: pd.DataFrame, question: str, policy: str, rival: str) -> pd.Dat
 
 # --- q2: read an interval --------------------------------------------------------------------
 
-COMPARED = ("paint", "colour", "none")
+COMPARED = ("paint", "color", "none")
 SAYS = ("better", "worse", "cannot tell")
 
 
@@ -68,7 +68,7 @@ def _judge_interval(mean, low, high, says) -> str | None:
     given = [
         read_number(each, name) for each, name in ((mean, "mean"), (low, "low"), (high, "high"))
     ]
-    verdict = read_choice(says, SAYS, "says")
+    verdict = read_choice(says, SAYS, "`says`")
     if max(map(abs, given)) > 1:
         raise Misread("Expected shares from -1 to 1, such as 0.012 for 1.2 points; divide by 100.")
     if given[1] > given[2]:
@@ -132,10 +132,10 @@ Q2 = Question(
     "other, and the differences vary less than the runs. The interval of their mean is two "
     "standard errors either way, a little more with Student's t. With 0 inside, these runs cannot "
     "tell which is better; that is not to say that they are equal. With the dead heads left in, "
-    "colour would seem three points better: three of `none`'s heads died, and no more than that.",
+    "color would seem three points better: three of `none`'s heads died, and no more than that.",
     code="""living = runs[(runs["question"] == "paint") & ~runs["dead_head"]]
 pairs = living.pivot(index="seed", columns="policy", values="accuracy")
-differences = (pairs["colour"] - pairs["none"]).dropna()
+differences = (pairs["color"] - pairs["none"]).dropna()
 mean = differences.mean()
 reach = 2.2 * differences.std(ddof=1) / len(differences) ** 0.5
 low, high = mean - reach, mean + reach
@@ -185,8 +185,8 @@ def _read_bets(bets) -> list[tuple[str, str, float]]:
         raise Misread('Expected each bet as ("paint", "light", 0.7), received ' + quote(bets) + ".")
     read = []
     for question, policy, sure in bets:
-        named = read_choice(question, tuple(TASKS), "a question")
-        chosen = read_choice(policy, tuple(POLICIES), "a policy")
+        named = read_choice(question, tuple(TASKS), "the question")
+        chosen = read_choice(policy, tuple(POLICIES), "the policy")
         share = read_number(sure, "how sure you are")
         if not 0 <= share <= 1:
             raise Misread(
@@ -246,7 +246,7 @@ Q3 = Question(
     "deserves a low sureness, one that is nearly level something near a half. The score is the "
     "square of how far off you were: it rewards saying what you know, and punishes bluster.",
     code="""bets = [
-    ("heading", "colour", 0.97),
+    ("heading", "color", 0.97),
     ("type", "camera", 0.05),
     ("light", "flip and camera", 0.05),
 ]""",

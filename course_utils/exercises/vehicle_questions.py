@@ -25,7 +25,7 @@ POLICIES = {
     "none": Augmentation(),
     "flip": Augmentation(flip="horizontal"),
     "light": Augmentation(brightness=0.3, contrast=0.5),
-    "colour": Augmentation(hue=180, saturation=0.4),
+    "color": Augmentation(hue=180, saturation=0.4),
     "camera": Augmentation(rotation=10, translation=0.1, zoom=0.2),
     "flip and camera": Augmentation(flip="horizontal", rotation=10, translation=0.1, zoom=0.2),
 }
@@ -77,16 +77,16 @@ def measure_policies(
     views: int = 2,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """Trains heads for some questions under some policies, all starts of one side by side.
+    """Trains heads for some questions under some policies, all runs of one policy side by side.
 
     Args:
         base: The frozen base, as `load_vgg16_base` gives.
         splits: What `build_question_splits` returned.
         policies: From questions to policies by name.
         groups: For each valid picture the name of its group; one group, `"valid"`, if `None`.
-        seeds: Starts for each question and policy.
+        seeds: How many random initializations for each question and policy.
         epochs: How often every train picture is used.
-        views: Stored views of a train picture where dice decide.
+        views: Stored views of each train picture, where an augmentation is random.
         progress: Whether to say what is computed.
 
     Returns:

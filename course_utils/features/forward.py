@@ -158,7 +158,7 @@ def _build_plain(base: keras.Model, precision: str) -> Callable:
     )
 
 
-# Kept for the next store, which need not compile anew; for one base at a time, since its kernels,
+# Kept for the next store, which need not compile again; for one base at a time, since its kernels,
 # once transformed, take four times the memory of what they come from (VGG16: 0.2 GB).
 @lru_cache(maxsize=1)
 def _build_winograd(base: keras.Model, described: str) -> Callable:

@@ -36,7 +36,7 @@ class FeatureStore:
         front: The model's layers before the base.
         base: The frozen base.
         precision: `"float32"` or `"bfloat16"`: what the base computes in and the files hold.
-        seed: Of the dice. A draw depends on the photo, the view and this, on nothing else.
+        seed: Of the random draws. A draw depends on the photo, the view and this, on nothing else.
     """
 
     def __init__(self, front: Sequence[keras.Layer], base: keras.Model, *, precision, seed: int):
@@ -197,9 +197,10 @@ def prepare_features(
     if progress and missing:
         timed = [each for each in wanted if store.count_missing(*each)][-1]
         speed = store.measure_speed(*timed)
+        seconds = max(1, missing / speed)
         print(
             f"Running {missing:,} images through the frozen base once, in {precision}: about "
-            f"{describe_seconds(missing / speed)} at {speed:.0f} images per second, measured now. "
+            f"{describe_seconds(seconds)} at {speed:.0f} images per second, measured now. "
             "The results are cached.",
             flush=True,
         )

@@ -97,7 +97,7 @@ def figure(lesson: str, *, source: str) -> Callable:
 @figure("README", source=NOTHING)
 def synthetic_vehicles() -> DescribedFigure:
     images, labels, _ = make_synthetic_vehicles(48)
-    title = "Vehicles drawn by the course kit"
+    title = "Synthetic vehicles from the course kit"
     return photos.plot_classes(images, labels, ("Car", "Truck"), title=title)
 
 
@@ -192,7 +192,7 @@ def _draw_biased(**bias: tuple[str, str]) -> tuple[Splits, pd.DataFrame]:
     images, labels, facts = make_synthetic_vehicles(240, **{**fair, **biased})
     both = (images, labels)
     splits = splits_from_arrays(
-        both, both, class_names=("Car", "Truck"), source="Drawn for lesson 03."
+        both, both, class_names=("Car", "Truck"), source="Made for lesson 03."
     )
     return splits, facts
 

@@ -226,7 +226,7 @@ def time_in_turns(ways: Mapping[str, Callable[[], object]], *, rounds: int = 5) 
     return seconds
 
 
-def summarise_rounds(seconds: pd.DataFrame, *, photos: int | Mapping[str, int]) -> pd.DataFrame:
+def summarize_rounds(seconds: pd.DataFrame, *, photos: int | Mapping[str, int]) -> pd.DataFrame:
     """Returns photos per second from seconds per round, without the warm-up.
 
     Args:
@@ -322,10 +322,10 @@ def recover_draws(photos: np.ndarray, views: np.ndarray) -> pd.DataFrame:
 def _fit_contrast(photos: np.ndarray, views: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Returns each view's slope over its photo, and the unexplained fraction of the view."""
 
-    def centre(images):
+    def center(images):
         return (images - images.mean(axis=(1, 2), keepdims=True)).reshape(len(images), -1)
 
-    photos, views = centre(photos), centre(views)
+    photos, views = center(photos), center(views)
     factors = (photos * views).sum(axis=1) / np.maximum((photos**2).sum(axis=1), 1e-12)
     rest = np.linalg.norm(views - factors[:, None] * photos, axis=1)
     return factors, rest / np.maximum(np.linalg.norm(views, axis=1), 1e-12)
@@ -348,8 +348,8 @@ def read_stored_views(
     Returns:
         float32 in [0, 1], shape (views, count, height, width, 3).
     """
-    unlabelled = (np.asarray(images), np.zeros((len(images), 1)))
-    photos = splits_from_arrays(unlabelled, unlabelled, class_names=("", ""), source="").valid
+    unlabeled = (np.asarray(images), np.zeros((len(images), 1)))
+    photos = splits_from_arrays(unlabeled, unlabeled, class_names=("", ""), source="").valid
     base = _build_passage(photos.image_size)
     drawn = list_views(layers, views=views, seed=seed)
     store = prepare_features(

@@ -261,23 +261,23 @@ def _first_byte(url: str, limit: float) -> None:
     It uses a thread, since a socket's own time limit does not cover the DNS lookup, and starts
     again for each address of a server.
     """
-    answers: list[Exception | None] = []
+    outcomes: list[Exception | None] = []
 
     def ask():
         try:
             with urllib.request.urlopen(url, timeout=limit) as page:
                 page.read(1)
-            answers.append(None)
+            outcomes.append(None)
         except Exception as error:
-            answers.append(error)
+            outcomes.append(error)
 
     asking = threading.Thread(target=ask, daemon=True)
     asking.start()
     asking.join(limit)
-    if not answers:
+    if not outcomes:
         raise TimeoutError(f"no answer within {limit:.0f} s")
-    if answers[0]:
-        raise answers[0]
+    if outcomes[0]:
+        raise outcomes[0]
 
 
 def _from_wheel() -> list[np.ndarray]:

@@ -1,4 +1,4 @@
-"""Photos out of a `tf.data` dataset: found again, in any order, by the hash of their pixels."""
+"""Photos of a `tf.data` dataset: found again, in any order, by the hash of their pixels."""
 
 import hashlib
 import itertools
@@ -272,7 +272,7 @@ def check_dataset(dataset, name: str) -> tuple[int, int]:
         )
     if dataset.cardinality() == tensorflow.data.INFINITE_CARDINALITY:
         raise ValueError(
-            f"Expected `{name}` to have an end, received a dataset that goes on for ever. Take out "
+            f"Expected `{name}` to have an end, received a dataset that never ends. Take out "
             "its `repeat()`: each epoch begins it again."
         )
     return tuple(images.shape[1:3])

@@ -32,8 +32,8 @@ def open_features(
     Args:
         parts: A model's front, base and head.
         splits: The photos.
-        views: How many throws of the dice, where these decide.
-        seed: Of the dice.
+        views: How many augmented versions of each train photo, where an augmentation is random.
+        seed: Of the random draws.
         precision: `"float32"`, `"bfloat16"` or `"auto"`.
         progress: Whether to say what is computed.
     """
@@ -74,11 +74,11 @@ class Heads:
         )
         self.model.set_weights([kernels.reshape(-1, width), biases, outputs, output_biases])
 
-        def summed_loss(labels, answers):
-            repeated = keras.ops.broadcast_to(labels, keras.ops.shape(answers))
-            return count * keras.losses.binary_crossentropy(repeated, answers)
+        def summed_loss(labels, probabilities):
+            repeated = keras.ops.broadcast_to(labels, keras.ops.shape(probabilities))
+            return count * keras.losses.binary_crossentropy(repeated, probabilities)
 
-        # XLA would spare a quarter of a step, and compile anew for the last, smaller batch.
+        # XLA would spare a quarter of a step, and compile again for the last, smaller batch.
         self.model.compile(
             optimizer="adam",
             loss=summed_loss,
@@ -92,7 +92,7 @@ class Heads:
         return [kernels.reshape(*self.model.input_shape[1:], -1), *others]
 
     def restart(self, weights: Sequence[np.ndarray]) -> None:
-        """Begins anew, with other weights and an optimizer that remembers nothing.
+        """Begins again, with other weights and an optimizer that remembers nothing.
 
         What TensorFlow compiled for the first training serves the next ones.
 
@@ -122,7 +122,7 @@ class Heads:
         with freeing_graphs():
             self.model.fit(batches.as_dataset(), **options)
 
-    def answer(self, views: StoredViews, *, epoch: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    def predict(self, views: StoredViews, *, epoch: int = 0) -> tuple[np.ndarray, np.ndarray]:
         """Returns every head's probabilities, (photos, heads), and which heads' vary.
 
         Args:
@@ -130,15 +130,16 @@ class Heads:
             epoch: Which epoch's draw of the views.
         """
         kernels, biases, outputs, output_biases = self.model.get_weights()
-        answers = []
+        batches = []
         for read, _ in views.read_epoch(epoch):
             # What the model computes, in NumPy: TensorFlow would copy the features once more,
-            # and `predict` trace a graph anew for each set of heads.
+            # and Keras's `predict` trace a graph again for each set of heads.
             hidden = np.maximum(read.reshape(len(read), -1) @ kernels + biases, 0)
             hidden = hidden.reshape(len(read), *outputs.shape)
-            answers.append(expit(np.einsum("bsh,sh->bs", hidden, outputs) + output_biases))
-        answers = np.concatenate(answers)
-        return answers, ~is_constant(answers.min(axis=0), answers.max(axis=0))
+            batches.append(expit(np.einsum("bsh,sh->bs", hidden, outputs) + output_biases))
+        probabilities = np.concatenate(batches)
+        varies = ~is_constant(probabilities.min(axis=0), probabilities.max(axis=0))
+        return probabilities, varies
 
 
 def gather_weights(
@@ -172,12 +173,12 @@ def in_order(views: Sequence[StoredFeatures], labels: np.ndarray, *, seed: int =
     return StoredViews(views, labels, batch_size=EVALUATION_BATCH, seed=seed)
 
 
-def measure_losses(answers: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Returns the cross-entropy of each photo and head, shape of `answers`.
+def measure_losses(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Returns the cross-entropy of each photo and head, shape of `probabilities`.
 
     Args:
-        answers: Probabilities, shape (photos, heads).
+        probabilities: Shape (photos, heads).
         labels: 0 or 1, shape (photos, 1).
     """
-    answers = np.clip(answers.astype(float), SMALLEST, 1 - SMALLEST)
-    return -np.log(np.where(labels > 0.5, answers, 1 - answers))
+    clipped = np.clip(probabilities.astype(float), SMALLEST, 1 - SMALLEST)
+    return -np.log(np.where(labels > 0.5, clipped, 1 - clipped))

@@ -123,7 +123,7 @@ def _build_task(
         passes += both
     if shown:
         print(
-            f"Expect about {describe_seconds(passes * epochs / speed)} for the epochs, at "
+            f"Expect about {describe_seconds(max(1, passes * epochs / speed))} for the epochs, at "
             f"{speed:.0f} images per second, measured now.",
             flush=True,
         )

@@ -89,7 +89,7 @@ def test_folders_are_read_shuffled_and_with_whole_numbers_unless_told_otherwise(
     )
     orders = [collect(dataset)[0] for _ in range(2)]
     assert not np.array_equal(*orders), (
-        "image_dataset_from_directory no longer shuffles, anew in each epoch, unless it is told "
+        "image_dataset_from_directory no longer shuffles, again in each epoch, unless it is told "
         "not to: course_utils.training finds photos again in any order because it does."
     )
     assert collect(dataset)[1].dtype == "int32", (
@@ -203,7 +203,7 @@ def test_tf_random_repeats_its_draws_in_every_epoch_and_keras_s_layers_do_not():
     np.testing.assert_array_equal(
         first,
         second,
-        err_msg="tf.random under a global seed draws anew in every epoch now: "
+        err_msg="tf.random under a global seed draws again in every epoch now: "
         "course_utils.features.storable points students from it to Keras's seeded layers.",
     )
     assert len(np.unique(first)) == 6, "tf.random in Dataset.map draws once for all elements now."

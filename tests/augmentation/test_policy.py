@@ -102,7 +102,7 @@ def test_wrong_choices_seeds_and_texts_are_refused():
     for text in ("[0.5]", "{}x", None):
         with pytest.raises(ValueError, match="JSON object"):
             Augmentation.from_json(text)
-    with pytest.raises(TypeError, match="out of flip, .*received tilt"):
+    with pytest.raises(TypeError, match="from flip, .*received tilt"):
         Augmentation(tilt=3)
     with pytest.raises(TypeError, match=r"by name, .*received 0\.5"):
         Augmentation(0.5)

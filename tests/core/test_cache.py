@@ -215,7 +215,7 @@ def test_without_a_manifest_nothing_is_removed(own_cache, made):
 
 @pytest.mark.parametrize("seed", range(20))
 def test_a_damaged_manifest_never_costs_an_own_file(own_cache, made, seed):
-    dice = random.Random(seed)
+    generator = random.Random(seed)
     names = [f"a/{number:02d}.entry" for number in range(20)]
     for name in names[::2]:
         cache.load_or_make(name, made)
@@ -224,8 +224,8 @@ def test_a_damaged_manifest_never_costs_an_own_file(own_cache, made, seed):
     path = own_cache / manifest.MANIFEST
     content = bytearray(path.read_bytes())
     for _ in range(30):
-        content[dice.randrange(len(content))] ^= 1 << dice.randrange(8)
-    path.write_bytes(content[: dice.randrange(len(content) // 2, len(content))])
+        content[generator.randrange(len(content))] ^= 1 << generator.randrange(8)
+    path.write_bytes(content[: generator.randrange(len(content) // 2, len(content))])
     clean_cache(everything=True)
     assert list_files(own_cache) >= set(names[1::2])
     cache.load_or_make("a/new.entry", made)  # goes on behind whatever the file ends with

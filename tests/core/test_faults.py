@@ -103,14 +103,14 @@ def test_killed_at_random_moments_the_next_run_gives_the_same(tmp_path):
     answer = whole.stdout.read()
     seconds = time.monotonic() - expected
     assert begun == "begun\n" and answer.startswith("[")
-    dice, cache = random.Random(8), tmp_path / "killed"
+    generator, cache = random.Random(8), tmp_path / "killed"
     moments = int(os.environ.get("COURSE_KILLS", "2"))
     for moment in range(moments):
         if moment % 4 == 0:
             shutil.rmtree(cache, ignore_errors=True)
         process = start(archive, cache)
         process.stdout.readline()
-        time.sleep(dice.uniform(0, 0.7 * seconds))
+        time.sleep(generator.uniform(0, 0.7 * seconds))
         process.kill()
         process.communicate()
     again = start(archive, cache)
@@ -225,7 +225,7 @@ def test_read_only_photos_are_used_and_not_touched(tmp_path, monkeypatch):
 # The cache
 
 
-def test_a_cache_deleted_under_a_running_kernel_is_made_anew(tmp_path, own_cache):
+def test_a_cache_deleted_under_a_running_kernel_is_made_again(tmp_path, own_cache):
     splits = load_car_or_truck(CHOSEN, folder=make_archive(tmp_path))
     options = {"epochs": 1, "method": "stored_features", "precision": "float32", "views": 1}
     first = train(build(), splits, **options)
@@ -237,7 +237,7 @@ def test_a_cache_deleted_under_a_running_kernel_is_made_anew(tmp_path, own_cache
     np.testing.assert_array_equal(again.train.keys, splits.train.keys)
 
 
-def test_pixels_of_another_version_are_decoded_anew(tmp_path, monkeypatch):
+def test_pixels_of_another_version_are_decoded_again(tmp_path, monkeypatch):
     make_archive(tmp_path)
     reads = []
     read = images.read_photo
@@ -256,7 +256,7 @@ def test_a_clock_set_back_changes_nothing(tmp_path, monkeypatch, own_cache):
     again = load_car_or_truck(CHOSEN, folder=archive)
     np.testing.assert_array_equal(again.train.pixels, splits.train.pixels)
     assert len(list((own_cache / "photos").iterdir())) == 1
-    # A photo written anew at an earlier hour is read anew.
+    # A photo written again with an earlier date is read again.
     photo = next((tmp_path / "made" / "train" / "Car").iterdir())
     before = load_car_or_truck(CHOSEN, folder=tmp_path / "made").train.keys
     photo.write_bytes((tmp_path / "made" / "train" / "Truck").glob("*").__next__().read_bytes())

@@ -134,7 +134,7 @@ def exhaust(monkeypatch, times):
     return tried
 
 
-def test_full_memory_halves_the_batch_and_begins_anew_from_the_same_weights(
+def test_full_memory_halves_the_batch_and_begins_again_from_the_same_weights(
     make_base, make_splits, monkeypatch, capsys
 ):
     splits = make_splits(batch_size=8)

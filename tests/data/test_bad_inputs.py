@@ -67,7 +67,7 @@ def load(folder):
 
 
 def bomb_png(side=20_000) -> bytes:
-    """A grey picture of 400 million pixels in 0.4 MB, made without ever being in memory."""
+    """A gray picture of 400 million pixels in 0.4 MB, made without ever being in memory."""
     import struct
     import zlib
 
@@ -121,10 +121,10 @@ FILES = {
     ),
     "cmyk.jpeg": (lambda: encode(noise(1, mode="CMYK"), "JPEG"), None),
     "palette.png": (lambda: encode(noise(1, mode="P"), "PNG"), None),
-    "grey.jpeg": (lambda: encode(noise(1, mode="L"), "JPEG"), None),
+    "gray.jpeg": (lambda: encode(noise(1, mode="L"), "JPEG"), None),
     "black-and-white.tiff": (lambda: encode(noise(1, mode="1"), "TIFF"), None),
     "transparent.png": (lambda: encode(noise(1, mode="RGBA"), "PNG"), None),
-    "grey-transparent.png": (lambda: encode(noise(1, mode="LA"), "PNG"), None),
+    "gray-transparent.png": (lambda: encode(noise(1, mode="LA"), "PNG"), None),
     "sixteen.png": (lambda: encode(sixteen_bits(), "PNG"), None),
     "sixteen.tiff": (lambda: encode(sixteen_bits(), "TIFF"), None),
     "photo.webp": (lambda: encode(noise(1), "WEBP"), None),
@@ -175,7 +175,7 @@ def test_a_bomb_eats_no_memory(tmp_path):
 def test_sixteen_bits_are_scaled_and_not_clipped(tmp_path):
     expected = np.round(np.linspace(0, 65535, 256).astype(np.uint16) / 257).reshape(16, 16)
     for kind in ("png", "tiff"):
-        path = tmp_path / f"grey.{kind}"
+        path = tmp_path / f"gray.{kind}"
         sixteen_bits().save(path)
         for channel in read_photo(path, (16, 16)).transpose(2, 0, 1):
             np.testing.assert_array_equal(channel, expected)
@@ -189,7 +189,7 @@ def test_transparent_pixels_are_black_as_the_letterbox_is(tmp_path):
     assert pixels[:, 8:].max() == 0 and pixels[0, 0].tolist() == [255, 0, 0]
 
 
-def test_cmyk_keeps_its_colour(tmp_path):
+def test_cmyk_keeps_its_color(tmp_path):
     Image.new("RGB", (16, 16), (200, 40, 90)).convert("CMYK").save(tmp_path / "a.jpeg", quality=95)
     mean = read_photo(tmp_path / "a.jpeg", (16, 16)).mean((0, 1))
     assert np.abs(mean - (200, 40, 90)).max() < 6
@@ -199,7 +199,7 @@ def test_a_large_photo_is_scaled_with_antialiasing(tmp_path):
     checks = np.indices((1024, 1024)).sum(0) % 2 * np.uint8(255)
     Image.fromarray(checks.astype(np.uint8)).save(tmp_path / "a.png")
     pixels = read_photo(tmp_path / "a.png", (16, 16))
-    assert np.abs(pixels.astype(int) - 127).max() <= 2  # one in two white: grey, no pattern
+    assert np.abs(pixels.astype(int) - 127).max() <= 2  # one in two white: gray, no pattern
 
 
 def test_an_iphones_photo_is_read_or_says_what_to_install(tmp_path, monkeypatch):
@@ -568,21 +568,21 @@ EXAMPLES = int(os.environ.get("COURSE_FUZZ", "150"))
 KINDS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "TGA", "ICO", "PCX", "AVIF")
 
 
-def spoil(content: bytes, dice: random.Random) -> bytes:
+def spoil(content: bytes, generator: random.Random) -> bytes:
     """Returns bytes with some of them flipped, cut, doubled or put elsewhere."""
     spoiled = bytearray(content)
-    for _ in range(dice.randint(1, 8)):
-        place = dice.randrange(len(spoiled) + 1)
-        length = dice.choice((1, 1, 2, 4, 30))
-        how = dice.randrange(4)
+    for _ in range(generator.randint(1, 8)):
+        place = generator.randrange(len(spoiled) + 1)
+        length = generator.choice((1, 1, 2, 4, 30))
+        how = generator.randrange(4)
         if how == 0:
-            spoiled[place : place + length] = dice.randbytes(length)
+            spoiled[place : place + length] = generator.randbytes(length)
         elif how == 1:
             del spoiled[place : place + length]
         elif how == 2:
             spoiled[place:place] = spoiled[place - length : place]
         else:
-            spoiled[place : place + length] = bytes([dice.choice((0, 255))]) * length
+            spoiled[place : place + length] = bytes([generator.choice((0, 255))]) * length
     return bytes(spoiled)
 
 
@@ -604,9 +604,9 @@ def whole_files():
 @given(st.integers(0, 2**63), st.binary(max_size=64))
 @pytest.mark.filterwarnings("ignore")
 def test_fuzzed_photos_are_pictures_or_our_own_errors(whole_files, tmp_path, seed, tail):
-    dice = random.Random(seed)
+    generator = random.Random(seed)
     path = tmp_path / "fuzz.jpeg"
-    path.write_bytes(spoil(dice.choice(whole_files), dice) + tail)
+    path.write_bytes(spoil(generator.choice(whole_files), generator) + tail)
     try:
         pixels = read_photo(path, (16, 16))
     except ValueError as error:
@@ -619,12 +619,12 @@ def test_fuzzed_photos_are_pictures_or_our_own_errors(whole_files, tmp_path, see
 @given(st.integers(0, 2**63))
 @pytest.mark.filterwarnings("ignore")
 def test_fuzzed_archives_are_unpacked_or_our_own_errors(tmp_path, seed):
-    dice = random.Random(seed)
+    generator = random.Random(seed)
     whole = tmp_path / "whole.zip"
     if not whole.exists():
         pack(fill(tmp_path / "made"), whole, compression=zipfile.ZIP_DEFLATED)
     archive = tmp_path / "fuzz.zip"
-    archive.write_bytes(spoil(whole.read_bytes(), dice))
+    archive.write_bytes(spoil(whole.read_bytes(), generator))
     place = tmp_path / "unpacked"
     try:
         unpacked = archives.unpack_photos(archive, place)

@@ -452,7 +452,7 @@ def test_many_unreadable_photos_are_an_error_that_lists_some(folder):
     assert "train-Car-0.png" in message and "Fetch the photos again" in message
 
 
-def test_an_error_keeps_nothing_so_that_mended_photos_load(folder):
+def test_an_error_keeps_nothing_so_that_fixed_photos_load(folder):
     bad = folder / "train" / "Car" / "train-Car-3.png"
     spoil(bad, "text")
     with pytest.raises(ValueError, match="1 of 10"):
@@ -520,7 +520,7 @@ def test_a_changed_folder_is_decoded_again(folder, count_reads, change):
         np.testing.assert_array_equal(after.read([position])[0], expected)
 
 
-def test_another_image_size_is_decoded_anew(folder):
+def test_another_image_size_is_decoded_again(folder):
     load_quietly(SMALL, folder=folder)
     smaller = load_quietly(dataclasses.replace(SMALL, image_size=(12, 20)), folder=folder)
     assert smaller.train[0][0].shape == (4, 12, 20, 3)
@@ -618,7 +618,7 @@ def test_a_photo_of_another_shape_is_letterboxed_on_black(tmp_path):
 
 
 @pytest.mark.parametrize("mode", ["L", "RGBA", "P", "CMYK", "1"])
-def test_every_kind_of_colour_becomes_rgb(tmp_path, mode):
+def test_every_kind_of_color_becomes_rgb(tmp_path, mode):
     kind = "tiff" if mode == "CMYK" else "png"
     Image.new("RGB", (16, 16), "white").convert(mode).save(tmp_path / f"photo.{kind}")
     pixels = read_photo(tmp_path / f"photo.{kind}", (16, 16))

@@ -31,9 +31,9 @@ def test_each_run_is_what_train_gives(make_base, make_splits):
             names = ["clean_loss", "clean_binary_accuracy", "val_loss", "val_binary_accuracy"]
             np.testing.assert_allclose(runs[names], alone[names], atol=1e-4)
             assert (runs["dead_head"] == alone["dead_head"]).all()
-            answers = found.answers(policy)[-1, seed]
+            probabilities = found.probabilities(policy)[-1, seed]
             np.testing.assert_allclose(
-                answers, model.predict(splits.valid, verbose=0)[:, 0], atol=1e-4
+                probabilities, model.predict(splits.valid, verbose=0)[:, 0], atol=1e-4
             )
 
 
@@ -68,7 +68,9 @@ def test_what_is_finished_is_not_trained_again(make_base, make_splits, monkeypat
     interrupted = compare(more, splits, base, **OPTIONS)
     assert interrupted.policies == ["none", "contrast", "zoom"]
     assert "kept: none, contrast, zoom." in capsys.readouterr().out
-    np.testing.assert_array_equal(first.answers("contrast"), interrupted.answers("contrast"))
+    np.testing.assert_array_equal(
+        first.probabilities("contrast"), interrupted.probabilities("contrast")
+    )
     whole = compare(more, splits, base, **OPTIONS)
     assert len(trained) == 6 and len(whole.policies) == 5
     fewer = {**OPTIONS, "epochs": 2}
@@ -82,8 +84,8 @@ def test_heads_answer_as_they_did_after_the_last_epoch(make_base, make_splits):
     features = base.predict(splits.valid.read(range(splits.valid.count)), verbose=0)
     for found in (trained, stored):
         for policy in found.policies:
-            answers = found.heads(policy).model.predict(features, verbose=0)
-            np.testing.assert_allclose(answers.T, found.answers(policy)[-1], atol=1e-5)
+            probabilities = found.heads(policy).model.predict(features, verbose=0)
+            np.testing.assert_allclose(probabilities.T, found.probabilities(policy)[-1], atol=1e-5)
 
 
 def test_each_policy_may_have_its_own_number_of_views(make_base, make_splits):
@@ -93,8 +95,8 @@ def test_each_policy_may_have_its_own_number_of_views(make_base, make_splits):
     found = compare({"one": contrast, "three": contrast}, splits, base, **own)
     for name, number in own["views"].items():
         alike = compare(POLICIES, splits, base, **{**OPTIONS, "views": number})
-        np.testing.assert_array_equal(found.answers(name), alike.answers("contrast"))
-    assert not np.array_equal(found.answers("one"), found.answers("three"))
+        np.testing.assert_array_equal(found.probabilities(name), alike.probabilities("contrast"))
+    assert not np.array_equal(found.probabilities("one"), found.probabilities("three"))
 
 
 def test_stored_runs_that_are_damaged_are_named_and_trained_again(
@@ -106,7 +108,9 @@ def test_stored_runs_that_are_damaged_are_named_and_trained_again(
         path.write_bytes(path.read_bytes()[:100])
     again = compare(POLICIES, splits, base, **OPTIONS)
     assert capsys.readouterr().out.count("is damaged") == 3
-    np.testing.assert_allclose(first.answers("contrast"), again.answers("contrast"), atol=1e-6)
+    np.testing.assert_allclose(
+        first.probabilities("contrast"), again.probabilities("contrast"), atol=1e-6
+    )
 
 
 @pytest.mark.parametrize(
@@ -149,11 +153,11 @@ def build_comparison(splits, *, gain=0.0, noise=0.02, seeds=12, dead=0, epochs=2
 
     def build(better, dying):
         margin = shared + better + random.normal(0, noise, shared.shape) - 0.5
-        answers = np.clip(0.5 + towards * margin, 0.01, 0.99)
+        probabilities = np.clip(0.5 + towards * margin, 0.01, 0.99)
         died = np.zeros((epochs, seeds), bool)
         died[:, :dying] = True
-        answers[:, :dying] = 0.4
-        return PolicyRuns(np.zeros((4, epochs, seeds)), answers.astype("float32"), died, [])
+        probabilities[:, :dying] = 0.4
+        return PolicyRuns(np.zeros((4, epochs, seeds)), probabilities.astype("float32"), died, [])
 
     runs = {"none": build(0, 0), "flip": build(gain, dead), "none again": build(0, 0)}
     return Comparison(runs, splits, baseline="none", seed=1)

@@ -104,8 +104,8 @@ def test_a_dead_head_changes_nothing_and_is_marked(make_base, make_photos):
     stored = prepare_features(
         (), base, [(photos, [clean_view(())])], precision="float32", seed=0, progress=False
     ).open(photos, clean_view(()))
-    answers = middle.answer(robustness.in_order([stored], photos.labels))[0][:, 0]
-    logits = np.log(answers / (1 - answers))
+    probabilities = middle.predict(robustness.in_order([stored], photos.labels))[0][:, 0]
+    logits = np.log(probabilities / (1 - probabilities))
     heads = Heads([hidden, biases, outputs, np.float32([-np.median(logits), 0.3])])
     runs = pd.DataFrame(
         {"policy": "none", "seed": [0, 0, 1, 1], "dead_head": [True, False, False, True]}
@@ -241,7 +241,7 @@ def test_the_dice_of_a_model_stand_still_while_views_are_made(make_base, make_ph
     given = store._pass(photos, np.arange(8), view)
     direct = make_base()(change("rotation", 20.0, photos.read(range(8))))
     np.testing.assert_allclose(given, direct, atol=1e-5)
-    # The same strength in front of a model whose own layers throw dice: they stay out of it.
+    # The same strength in front of a model whose own layers are random: they stay out of it.
     front = Augmentation(flip="horizontal", contrast=0.5).layers(7)
     about = ["rotation", 20.0]
     view = changed_view(front, view.change, about)
@@ -259,9 +259,9 @@ def test_the_dice_of_a_model_stand_still_while_views_are_made(make_base, make_ph
 @pytest.mark.parametrize(
     ("strengths", "error", "message"),
     [
-        ({"rotate": [1]}, ValueError, "out of flip, rotation, .*, received 'rotate'"),
-        ({"noise": [0.1]}, ValueError, "'noise', of which dice decide a part"),
-        ({"rand_augment": [0.1]}, ValueError, "'rand_augment', of which dice decide"),
+        ({"rotate": [1]}, ValueError, "one of flip, rotation, .*, received 'rotate'"),
+        ({"noise": [0.1]}, ValueError, "'noise', which is random at any"),
+        ({"rand_augment": [0.1]}, ValueError, "'rand_augment', which is random"),
         (
             {"rotation": [200]},
             ValueError,

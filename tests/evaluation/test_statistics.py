@@ -40,7 +40,7 @@ def test_other_photos_widen_the_interval_and_cover_zero_often_enough():
     random = np.random.default_rng(7)
     covered = 0
     for trial in range(200):
-        # Each photo favours one policy by itself; each seed adds a little.
+        # Each photo favors one policy by itself; each seed adds a little.
         photos, seeds = random.normal(0, 0.3, 60), random.normal(0, 0.02, (12, 1))
         differences = photos + seeds + random.normal(0, 0.1, (12, 60))
         interval = bootstrap_interval(differences, np.arange(60), seed=trial)

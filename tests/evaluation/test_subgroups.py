@@ -27,7 +27,7 @@ def contrast():
     return [layer]
 
 
-@pytest.mark.parametrize("augmentation", [list, flip, contrast], ids=["plain", "flip", "dice"])
+@pytest.mark.parametrize("augmentation", [list, flip, contrast], ids=["plain", "flip", "random"])
 def test_side_by_side_equals_one_by_one(make_base, make_splits, augmentation):
     # 64 photos in batches of 24: the last batch is a smaller one.
     base, splits = make_base(), make_splits(batch_size=24)
@@ -40,8 +40,8 @@ def test_side_by_side_equals_one_by_one(make_base, make_splits, augmentation):
         for name in ("clean_loss", "val_loss", "val_binary_accuracy"):
             assert together.loc[seed, name] == pytest.approx(alone[name], abs=1e-4)
         assert together.loc[seed, "dead_head"] == alone["dead_head"]
-        answers = model.predict(splits.valid, verbose=0)
-        right = ((answers > 0.5) == (splits.valid.labels > 0.5))[:, 0]
+        probabilities = model.predict(splits.valid, verbose=0)
+        right = ((probabilities > 0.5) == (splits.valid.labels > 0.5))[:, 0]
         for name, share in pd.Series(right).groupby(thirds(splits)).mean().items():
             assert together.loc[seed, name] == share
     assert together["clean_loss"].nunique() == 4  # four heads, not one four times

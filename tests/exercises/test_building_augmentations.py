@@ -25,12 +25,12 @@ RIGHT = {
     return ((images - mean) * factor + mean).clip(0, 1)""",
     ],
     "q2": [
-        "wrong = 'RandomContrast'\nmended = cu.Augmentation(contrast=0.5)",
-        "wrong = 'the contrast layer'\nmended = [cu.Augmentation(contrast=0.5)]",
+        "wrong = 'RandomContrast'\nfixed = cu.Augmentation(contrast=0.5)",
+        "wrong = 'the contrast layer'\nfixed = [cu.Augmentation(contrast=0.5)]",
         "wrong = suspects['contrast']\n"
-        "mended = [layers.RandomContrast((0.5, 0.5), value_range=(0, 1), seed=3)]",
+        "fixed = [layers.RandomContrast((0.5, 0.5), value_range=(0, 1), seed=3)]",
         """wrong = 'Contrast'
-mended = keras.Sequential([
+fixed = keras.Sequential([
     layers.Rescaling(255), layers.RandomContrast((0.5, 0.5)), layers.Rescaling(1 / 255)])""",
     ],
     "q3": [
@@ -94,7 +94,7 @@ WRONG = {
         (f"augmentation = [{FLIP}]", "never varies"),
         ("augmentation = cu.Augmentation(flip='horizontal', contrast=0.5)", "too much"),
         ("augmentation = cu.Augmentation(flip='horizontal', contrast=0.15)", "too little"),
-        ("augmentation = cu.Augmentation(flip='horizontal', contrast=0.3, hue=30)", "colours"),
+        ("augmentation = cu.Augmentation(flip='horizontal', contrast=0.3, hue=30)", "colors"),
         ("augmentation = cu.Augmentation(flip='horizontal', brightness=0.2)", "brightness of"),
         ("augmentation = cu.Augmentation(flip='horizontal', contrast=0.3, noise=0.1)", "explains"),
         ("flip = cu.Augmentation(flip='horizontal', contrast=0.3).layers(1)\n"
@@ -117,18 +117,18 @@ WRONG = {
         ("def augmentation(images, training):\n    return images[:, :8]", "of shape"),
     ],
     "q2": [
-        ("wrong = 'flip'\nmended = layers.RandomFlip()", "only moves pixels"),
-        ("wrong = 'rotation'\nmended = layers.RandomRotation(0.1)", "corners"),
-        ("wrong = 'brightness'\nmended = layers.RandomBrightness(0.2)", "adds to every"),
-        ("wrong = 'saturation'\nmended = cu.Augmentation(saturation=0.2)", "good deal"),
-        ("wrong = 'contrast'\nmended = layers.RandomContrast((0.5, 0.5))", "still gives pixels"),
-        ("wrong = 'contrast'\nmended = []", "no contrast at all"),
-        ("wrong = 'contrast'\nmended = layers.RandomContrast((.2, .2), value_range=(0, 1))",
+        ("wrong = 'flip'\nfixed = layers.RandomFlip()", "only moves pixels"),
+        ("wrong = 'rotation'\nfixed = layers.RandomRotation(0.1)", "corners"),
+        ("wrong = 'brightness'\nfixed = layers.RandomBrightness(0.2)", "adds to every"),
+        ("wrong = 'saturation'\nfixed = cu.Augmentation(saturation=0.2)", "good deal"),
+        ("wrong = 'contrast'\nfixed = layers.RandomContrast((0.5, 0.5))", "still gives pixels"),
+        ("wrong = 'contrast'\nfixed = []", "no contrast at all"),
+        ("wrong = 'contrast'\nfixed = layers.RandomContrast((.2, .2), value_range=(0, 1))",
          "another strength"),
-        ("wrong = 'contrast'\nmended = cu.Augmentation(contrast=0.5, rotation=10)", "nothing else"),
-        ("wrong = 'hue'\nmended = layers.RandomHue(0.1)", "out of"),
-        ("wrong = 3\nmended = layers.RandomHue(0.1)", "Write it in quotes"),
-        ("wrong = 'contrast'\nmended = ...", "still blank"),
+        ("wrong = 'contrast'\nfixed = cu.Augmentation(contrast=0.5, rotation=10)", "nothing else"),
+        ("wrong = 'hue'\nfixed = layers.RandomHue(0.1)", "one of"),
+        ("wrong = 3\nfixed = layers.RandomHue(0.1)", "Write it in quotes"),
+        ("wrong = 'contrast'\nfixed = ...", "still blank"),
     ],
     "q3": [
         ("settings = cu.Augmentation(brightness=0.3, grayscale=0.5)", "horizon"),
@@ -144,7 +144,7 @@ WRONG = {
         ("settings = cu.Augmentation(rotation=30, brightness=.3, grayscale=.5, translation=.2)",
          "moved"),
         ("settings = cu.Augmentation(rotation=30, brightness=.3, grayscale=.5, hue=90)",
-         "colours change"),
+         "colors change"),
         ("settings = {'rotation': 30}", "received {'rotation': 30}"),
         ("settings = layers.RandomRotation(0.1), layers.RandomBrightness(0.3)", "leave [0, 1]"),
     ],
@@ -159,7 +159,7 @@ WRONG = {
         ("augmented, gap_a, gap_b = 'A', *[(runs[n].val_loss - runs[n].loss)[30] for n in 'AB']",
          "beside `val_loss`"),
         ("augmented, gap_a, gap_b = 'A', 0.5, 0.9", "not those of the last"),
-        ("augmented, gap_a, gap_b = 'both', 0.1, 0.2", "out of 'A', 'B'"),
+        ("augmented, gap_a, gap_b = 'both', 0.1, 0.2", "one of 'A', 'B'"),
         ("augmented, gap_a, gap_b = 'A', '0.1', 0.2", "Expected a number for gap_a"),
         ("augmented, gap_a, gap_b = 'A', ..., 0.2", "1 of 3"),
     ],

@@ -52,7 +52,7 @@ STAND_IN = {
 
 def policies(**changed):
     written = dict.fromkeys(TASKS, "cu.Augmentation(flip='horizontal')")
-    written["heading"] = "POLICIES['colour']"
+    written["heading"] = "POLICIES['color']"
     written |= changed
     body = ", ".join(f"{name!r}: {policy}" for name, policy in written.items())
     return f"policies = {{{body}}}\nmeasured = look_up(None, None, policies)"
@@ -75,7 +75,7 @@ def card(**changed):
 
 PAIRS = """living = runs[(runs.question == 'paint') & ~runs.dead_head]
 wide = living.pivot(index='seed', columns='policy', values='accuracy')
-d = (wide['colour'] - wide['none']).dropna().to_numpy()
+d = (wide['color'] - wide['none']).dropna().to_numpy()
 mean, error = d.mean(), d.std(ddof=1) / len(d) ** 0.5
 """
 
@@ -83,7 +83,7 @@ RIGHT = {
     "q1": [
         policies(),
         policies(type="POLICIES['light']", paint="POLICIES['light']"),
-        policies(heading="POLICIES['camera']", type="POLICIES['colour']"),
+        policies(heading="POLICIES['camera']", type="POLICIES['color']"),
     ],
     "q2": [
         PAIRS + "from scipy import stats\n"
@@ -99,7 +99,7 @@ RIGHT = {
     ],
     "q3": [
         "bets = [('heading', 'none', 0.99), ('type', 'none', 0.1), ('light', 'camera', 0.02)]",
-        "bets = (('Paint', 'camera', 0), ('type', 'colour', 0.1), ['heading', 'light', 1.0])",
+        "bets = (('Paint', 'camera', 0), ('type', 'color', 0.1), ['heading', 'light', 1.0])",
         "bets = [('light', 'light', 0.2), ('paint', 'light', 0.45), ('type', 'light', 0.1)]",
     ],
     "q4": [
@@ -116,7 +116,7 @@ WRONG = {
          "Day and dusk differ"),
         (policies(paint="cu.Augmentation(contrast=0.9)"), "Bright and dark paint"),
         (policies(paint="cu.Augmentation(grayscale=1)"), "tone of the paint"),
-        (policies(light="cu.Augmentation(hue=180)"), "Dusk has a colour"),
+        (policies(light="cu.Augmentation(hue=180)"), "Dusk has a color"),
         (policies(type="cu.Augmentation(rotation=180)"), "too strong"),
         (policies(type="cu.Augmentation(contrast=0.01)"), "as good as unchanged"),
         (policies(type="'flip'"), "Expected a `cu.Augmentation` for type"),
@@ -135,13 +135,13 @@ WRONG = {
         (PAIRS + "low, high, says = mean - 3 * error, mean + 3 * error, 'cannot tell'",
          "too wide"),
         ("wide = runs[runs.question == 'paint'].pivot(index='seed', columns='policy',\n"
-         "    values='accuracy')\nmean = (wide['colour'] - wide['none']).mean()\n"
+         "    values='accuracy')\nmean = (wide['color'] - wide['none']).mean()\n"
          "low, high, says = mean - 0.05, mean + 0.05, 'cannot tell'", "Dead heads"),
         (PAIRS + "low, high, says = mean + error, mean - error, 'cannot tell'", "swap the two"),
         (PAIRS + "mean, low, high, says = 0.1, 0.05, 0.15, 'better'", "not that of the pairs"),
         (PAIRS + "low, high, says = 0.86, 0.9, 'better'", "within your interval"),
         (PAIRS + "mean, low, high, says = -0.5, -1.1, 0.1, 'cannot tell'", "divide by 100"),
-        (PAIRS + "low, high, says = mean - 2 * error, mean + 2 * error, 'maybe'", "out of"),
+        (PAIRS + "low, high, says = mean - 2 * error, mean + 2 * error, 'maybe'", "one of"),
         ("mean, low, high, says = 'small', 0, 1, 'better'", "a number for mean"),
     ],
     "q3": [
@@ -158,8 +158,8 @@ WRONG = {
         ("bets = [('heading', 'none', 1), ('type', 'none', 0.1)]", "these are 2"),
         ("bets = [('heading', 'none', 99), ('type', 'none', 10), ('light', 'camera', 2)]",
          "Write 0.7 for 70"),
-        ("bets = [('heading', 'mirror', 0.9)] * 3", "Expected a policy"),
-        ("bets = [('colour', 'none', 0.9)] * 3", "Expected a question"),
+        ("bets = [('heading', 'mirror', 0.9)] * 3", "Expected the policy"),
+        ("bets = [('color', 'none', 0.9)] * 3", "Expected the question"),
         ("bets = ['heading', 'type', 'light']", "Expected each bet"),
         ("bets = [('heading', 'none', 1), ('type', 'none', ...), ...]", "still blank"),
         ("bets = 'flip wins'", "Expected a list"),

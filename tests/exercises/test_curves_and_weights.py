@@ -13,10 +13,10 @@ STAND_IN = {"cu.load_vgg16_base()": "make_base()", "cu.make_synthetic_vehicles(8
 
 RIGHT = {
     "q1": [
-        "memorising, stop, gap = True, 18, 0.41",
-        "memorising, stop, gap = 1, 18, 0.41",
-        "memorising, stop, gap = 'yes', 14, float(history.gap.iloc[-1])",
-        "memorising, stop, gap = np.True_, history.val_loss.idxmin(), 0.408",
+        "memorizing, stop, gap = True, 18, 0.41",
+        "memorizing, stop, gap = 1, 18, 0.41",
+        "memorizing, stop, gap = 'yes', 14, float(history.gap.iloc[-1])",
+        "memorizing, stop, gap = np.True_, history.val_loss.idxmin(), 0.408",
     ],
     "q2": [
         "moves = ['hidden', 'output']",
@@ -32,21 +32,21 @@ RIGHT = {
 }
 WRONG = {
     "q1": [
-        ("memorising, stop, gap = False, 18, 0.41", "Is it not memorising"),
-        ("memorising, stop, gap = True, 30, 0.41", "train loss is lowest"),
-        ("memorising, stop, gap = True, 3, 0.41", "too early"),
-        ("memorising, stop, gap = True, 28, 0.41", "too late"),
-        ("memorising, stop, gap = True, 18, -0.41", "wrong sign"),
-        ("memorising, stop, gap = True, 18, 0.22", "gap of the accuracies"),
-        ("memorising, stop, gap = True, 18, (history.val_loss - history.loss)[30]",
+        ("memorizing, stop, gap = False, 18, 0.41", "Is it not memorizing"),
+        ("memorizing, stop, gap = True, 30, 0.41", "train loss is lowest"),
+        ("memorizing, stop, gap = True, 3, 0.41", "too early"),
+        ("memorizing, stop, gap = True, 28, 0.41", "too late"),
+        ("memorizing, stop, gap = True, 18, -0.41", "wrong sign"),
+        ("memorizing, stop, gap = True, 18, 0.22", "gap of the accuracies"),
+        ("memorizing, stop, gap = True, 18, (history.val_loss - history.loss)[30]",
          "weights still moved"),
-        ("memorising, stop, gap = True, 18, 0.35", "lowest valid loss. Asked"),
-        ("memorising, stop, gap = True, 18, 0.43", "valid loss alone"),
-        ("memorising, stop, gap = True, 18, 0.8", "not what the last row"),
-        ("memorising, stop, gap = True, 0, 0.4", "from 1 to 30"),
-        ("memorising, stop, gap = 'a bit', 18, 0.41", "not out of"),
-        ("memorising, stop, gap = True, 'late', 0.41", "a number for stop"),
-        ("memorising, stop, gap = True, ..., 0.41", "1 of 3"),
+        ("memorizing, stop, gap = True, 18, 0.35", "lowest valid loss. Asked"),
+        ("memorizing, stop, gap = True, 18, 0.43", "valid loss alone"),
+        ("memorizing, stop, gap = True, 18, 0.8", "not what the last row"),
+        ("memorizing, stop, gap = True, 0, 0.4", "from 1 to 30"),
+        ("memorizing, stop, gap = 'a bit', 18, 0.41", "memorizing to be one of"),
+        ("memorizing, stop, gap = True, 'late', 0.41", "a number for stop"),
+        ("memorizing, stop, gap = True, ..., 0.41", "1 of 3"),
     ],
     "q2": [
         ("moves = list(diff.index)", "named every weight"),
@@ -71,7 +71,7 @@ WRONG = {
         ("dead, since, answer = 'C', 1, 0", "not never"),
         ("dead, since, answer = 'C', 1, 50", "Divide it by 100"),
         ("dead, since, answer = 'C', 1, 0.8", "not the share"),
-        ("dead, since, answer = ['A', 'C'], 1, 0.5", "out of 'A'"),
+        ("dead, since, answer = ['A', 'C'], 1, 0.5", "one of 'A'"),
         ("dead, since, answer = 'C', 'start', 0.5", "a number for since"),
     ],
 }  # fmt: skip

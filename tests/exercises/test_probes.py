@@ -19,7 +19,7 @@ def test_nothing_is_seen_where_nothing_was_done():
         "angle": 0,
         "contrast": 1,
         "brightness": 0,
-        "colour": 1,
+        "color": 1,
         "hue": 0,
     }.items():
         np.testing.assert_allclose(views[name], neutral, atol=1e-3)
@@ -39,7 +39,7 @@ def test_each_strength_is_read_off():
     )
     assert see(brightness=0.2)["brightness"].abs().max() == pytest.approx(0.2, abs=0.01)
     assert see(hue=40)["hue"].abs().max() == pytest.approx(40, abs=4)
-    assert (see(grayscale=0.5)["colour"] < 0.05).mean() == pytest.approx(0.5, abs=0.15)
+    assert (see(grayscale=0.5)["color"] < 0.05).mean() == pytest.approx(0.5, abs=0.15)
 
 
 @pytest.mark.parametrize("settings", [{"noise": 0.1}, {"translation": 0.2}, {"erasing": 0.3}])

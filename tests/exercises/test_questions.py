@@ -79,7 +79,7 @@ def test_hints_grow_and_then_point_to_the_solution():
 
 
 @pytest.mark.parametrize("state", LOOKS)
-def test_a_box_says_in_words_what_its_colour_says(state):
+def test_a_box_says_in_words_what_its_color_says(state):
     box = Box("q1", state, "Use `a < b` & more.", "x < 1")
     shown = box._repr_mimebundle_()
     word = LOOKS[state].word
@@ -89,12 +89,12 @@ def test_a_box_says_in_words_what_its_colour_says(state):
     assert "a &lt; b" in page and "x &lt; 1" in page and "<code" in page
 
 
-def luminance(colour):
+def luminance(color):
     def linear(value):
         value /= 255
         return value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
 
-    red, green, blue = (linear(int(colour[place : place + 2], 16)) for place in (1, 3, 5))
+    red, green, blue = (linear(int(color[place : place + 2], 16)) for place in (1, 3, 5))
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
@@ -142,7 +142,7 @@ def test_the_test_asks_all_ten_before_and_after_in_another_order():
 
 def test_the_command_line_prints_report_and_tests(capsys):
     assert cli.main(["exercises", "--report"]) == 0
-    assert "Mend the leak" in capsys.readouterr().out
+    assert "Fix the leak" in capsys.readouterr().out
     assert cli.main(["exercises", "--test", "before", "--answers"]) == 0
     assert "*Answer " in capsys.readouterr().out
     with pytest.raises(SystemExit):

@@ -61,7 +61,7 @@ def draw_images(count=forward.BATCH, *, seed=0):
 
 
 def count_compiled(monkeypatch):
-    """Notes every base that is compiled anew."""
+    """Notes every base that is compiled again."""
     forward._build_winograd.cache_clear()
     compiled, copy = [], winograd.copy_with_winograd
     monkeypatch.setattr(
@@ -94,7 +94,7 @@ def test_a_base_is_compiled_once_for_all_that_use_it(any_channels, timed, monkey
     assert len(compiled) == 1
 
 
-def test_weights_that_have_changed_are_compiled_anew(any_channels, timed):
+def test_weights_that_have_changed_are_compiled_again(any_channels, timed):
     base, images = build_base(), draw_images()
     before = ForwardPass(base, "float32")(images).numpy()
     base.set_weights([2 * weight for weight in base.get_weights()])

@@ -76,7 +76,7 @@ def test_a_flip_is_two_views_and_two_flips_are_four():
         assert len({view.fingerprint for view in views}) == len(views) == count
         assert clean_view(front) in views
     both = list_views([flip("horizontal_and_vertical")], views=8, seed=SEED)
-    assert len(both) == 2  # Keras throws one die for the two axes
+    assert len(both) == 2  # Keras samples once for the two axes
 
 
 def test_dice_give_as_many_views_as_asked_and_more_keep_the_first():
@@ -172,8 +172,8 @@ def test_contrast_spans_what_it_says_and_flips_half(make_store, make_photos):
     plain = photos.read(np.arange(400))
     factors = seen.std(axis=(1, 2, 3)) / plain.std(axis=(1, 2, 3))
     assert 0.49 < factors.min() < 0.55 and 1.45 < factors.max() < 1.51
-    centred = plain - plain.mean(axis=(1, 2), keepdims=True)
-    straight = (centred * seen).sum(axis=(1, 2, 3)) > (centred[:, :, ::-1] * seen).sum((1, 2, 3))
+    centered = plain - plain.mean(axis=(1, 2), keepdims=True)
+    straight = (centered * seen).sum(axis=(1, 2, 3)) > (centered[:, :, ::-1] * seen).sum((1, 2, 3))
     assert 150 < straight.sum() < 250
 
 
@@ -197,7 +197,7 @@ def test_every_kind_of_layer_gives_repeatable_views(make_store, make_photos, nam
     clean, _ = compute(make_store(front), photos, clean_view(front))
     moved = np.abs(result - clean).max(axis=(1, 2, 3))
     assert (moved > 1e-3).mean() > 0.7
-    # Layers built anew, other photos in the batch: the same draws.
+    # Layers built again, other photos in the batch: the same draws.
     again = FRONTS[name]()
     store = make_store(again)
     assert list_views(again, views=1, seed=SEED) == [view]
@@ -501,7 +501,7 @@ def test_weights_augmentation_seed_precision_and_preprocessing_have_folders_of_t
                         folder_of(store, view, make_photos) for view in (clean_view(front), *views)
                     }
     # Clean views: nothing, the preprocessing, two rescalings; flips: two ways; of the five
-    # fronts with dice two throws for each of two seeds.
+    # random ones two views for each of two seeds.
     assert len(folders) == 2 * 3 * (4 + 2 + 5 * 2 * 2)
 
 

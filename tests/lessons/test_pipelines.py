@@ -1,4 +1,4 @@
-"""The same augmentation in four places: the same dice, labels that stay, and a fair clock."""
+"""The same augmentation in four places: equal random draws, labels that stay, a fair clock."""
 
 import itertools
 import types
@@ -41,11 +41,11 @@ def read_labels(views):
 
 
 def build_generator():
-    dice = np.random.default_rng(2)
+    generator = np.random.default_rng(2)
 
     def change_contrast(photo):
         mean = photo.mean(axis=(0, 1))
-        return np.clip(mean + dice.uniform(0.5, 1.5) * (photo - mean), 0, 255)
+        return np.clip(mean + generator.uniform(0.5, 1.5) * (photo - mean), 0, 255)
 
     return tensorflow.keras.preprocessing.image.ImageDataGenerator(
         horizontal_flip=True, preprocessing_function=change_contrast, rescale=1 / 255
@@ -224,11 +224,11 @@ def test_ways_take_turns_and_each_is_timed_by_itself(clock):
 
 def test_the_median_counts_and_the_warm_up_does_not():
     seconds = pd.DataFrame({"one": [100.0, 1, 2, 4], "other": [1.0, 5, 5, 80]})
-    table = pipelines.summarise_rounds(seconds, photos={"one": 8, "other": 40})
+    table = pipelines.summarize_rounds(seconds, photos={"one": 8, "other": 40})
     assert table.loc["one"].tolist() == [4, 2, 8, 100]
     assert table.loc["other"].tolist() == [8, 0.5, 8, 1]
     assert table.columns.tolist() == ["photos a second", "slowest", "fastest", "warm-up"]
-    alike = pipelines.summarise_rounds(seconds, photos=8)
+    alike = pipelines.summarize_rounds(seconds, photos=8)
     assert alike["photos a second"].tolist() == [4, 1.6]
 
 
@@ -248,7 +248,7 @@ def test_timing_nothing_is_refused(ways, rounds, error, message):
 def test_a_way_without_its_photos_is_refused():
     seconds = pd.DataFrame({"fit": [1.0, 2.0], "train": [1.0, 2.0]})
     with pytest.raises(ValueError, match="each of fit, train, received them for fit. Name every"):
-        pipelines.summarise_rounds(seconds, photos={"fit": 4})
+        pipelines.summarize_rounds(seconds, photos={"fit": 4})
 
 
 def test_an_error_while_timing_is_not_swallowed():

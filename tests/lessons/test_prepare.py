@@ -199,7 +199,7 @@ def test_a_class_does_not_download_in_the_full_profile(tmp_path, monkeypatch):
     assert "not tried, as the prepared folder has none" in why
 
 
-def test_own_pictures_in_the_cache_are_read_anew_when_their_date_changes(own_cache, own_photos):
+def test_own_pictures_in_the_cache_are_read_again_when_their_date_changes(own_cache, own_photos):
     shutil.copytree(own_photos, own_cache / "mine")
     kept = own_photos.rename(own_cache / "photos")
     for folder, changes in ((own_cache / "mine", True), (kept, False)):

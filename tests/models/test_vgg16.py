@@ -201,7 +201,7 @@ def test_damaged_stored_weights_are_named_and_fetched_again(small, ways, capsys,
     assert gone == ["_from_keras"] * 2
     said = capsys.readouterr().out
     assert str(stored_file()) in said and "damaged" in said
-    # Mended for good.
+    # Fixed for good.
     load_vgg16_weights()
     assert gone == ["_from_keras"] * 2
 

@@ -55,9 +55,9 @@ def test_stored_features_equal_plain_fit_without_augmentation(make_base, make_sp
 
 def test_plain_fit_is_what_in_model_does(make_base, make_splits):
     splits = make_splits()
-    model, twin = (build_classifier(make_base(), seed=SEED) for _ in range(2))
+    model, same = (build_classifier(make_base(), seed=SEED) for _ in range(2))
     history = train(model, splits, epochs=3, method="in_model", seed=4, progress=False)
-    kept = twin.fit(
+    kept = same.fit(
         splits.train.shuffled(seed=4),
         validation_data=splits.valid,
         epochs=3,

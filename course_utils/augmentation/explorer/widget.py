@@ -135,7 +135,7 @@ class AugmentationExplorer:
     def task(self, task: str) -> None:
         if task not in self._tasks:
             raise ValueError(
-                f"Expected a task out of {', '.join(map(repr, self._tasks))}, received {task!r}. "
+                f"Expected a task, one of {', '.join(map(repr, self._tasks))}, received {task!r}. "
                 "Choose one of these."
             )
         self._judging.task.value = task

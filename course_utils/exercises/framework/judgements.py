@@ -21,17 +21,16 @@ def judge_range(transform: Callable) -> str | None:
 
 
 def judge_random_draws(transform: Callable) -> str | None:
-    """What is wrong with how often the dice are thrown, or `None`."""
+    """What is wrong with how often random values are sampled, or `None`."""
     within, between = probes.draws_again(transform)
     if not between:
         return (
-            "The same batch came back twice alike. Online augmentation throws its dice anew at "
-            "every use; yours does so once, or never."
+            "The same batch came back twice alike. Online augmentation samples again at every use; "
+            "yours samples once, or never."
         )
     if not within:
         return (
-            "All photos of a batch were changed alike. Each photo needs dice of its own, or a "
-            "batch is one augmented photo after the other only in name."
+            "All photos of a batch were changed alike. Each photo needs a random draw of its own."
         )
     return None
 
@@ -70,10 +69,10 @@ def judge_geometry(views: pd.DataFrame) -> str | None:
     return None
 
 
-def judge_colours(views: pd.DataFrame) -> str | None:
-    """What is wrong with colour and brightness, if neither was to change, or `None`."""
-    if (views["hue"].abs() > 3).any() or (views["colour"] - 1).abs().max() > 0.08:
-        return "The colours of some views have changed. The specification leaves colour alone."
+def judge_colors(views: pd.DataFrame) -> str | None:
+    """What is wrong with color and brightness, if neither was to change, or `None`."""
+    if (views["hue"].abs() > 3).any() or (views["color"] - 1).abs().max() > 0.08:
+        return "The colors of some views have changed. The specification leaves color alone."
     if (views["brightness"].abs() > 0.03).any():
         return (
             "The mean brightness of some views has moved. Contrast pulls pixels away from their "

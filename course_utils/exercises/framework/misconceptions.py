@@ -42,10 +42,10 @@ MISCONCEPTIONS = {
         Misconception(
             "made once",
             "A `RandomFlip` layer stands in a model that trains for 30 epochs. A photo is:",
-            "mirrored or not anew each time that it is used",
+            "mirrored or not, decided again each time it is used",
             "mirrored or not once, before training, and stays so",
             "used twice an epoch, once as it is and once mirrored",
-            "Online augmentation throws its dice at every use.",
+            "Online augmentation samples again at every use.",
         ),
         Misconception(
             "predict augments too",
@@ -53,7 +53,7 @@ MISCONCEPTIONS = {
             "layer:",
             "hands the photo on as it is",
             "mirrors it half of the time, as in training",
-            "mirrors it and takes the mean of both answers",
+            "mirrors it and takes the mean of both predictions",
             "Keras's random layers act only with `training=True`, which `fit` says and `predict` "
             "does not.",
         ),
@@ -70,7 +70,7 @@ MISCONCEPTIONS = {
         Misconception(
             "higher train loss is harm",
             "With augmentation the loss on clean train photos ends higher than without. This is:",
-            "to be expected: changing photos are harder to learn by heart",
+            "to be expected: changing photos are harder to memorize",
             "a sign that the augmentation harms, and should be taken out",
             "a sign that the learning rate is too small",
             "Knowing the train photos memorized is not what the model is for; valid decides.",

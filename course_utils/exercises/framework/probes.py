@@ -1,7 +1,7 @@
 """Probe images: what an augmentation does, seen from its pictures and not from its layers.
 
-A probe is a smooth, coloured pattern without any symmetry, so that a view of it tells how it was
-turned, whether it was mirrored, and what became of its light and its colours.
+A probe is a smooth, colored pattern without any symmetry, so that a view of it tells how it was
+turned, whether it was mirrored, and what became of its light and its colors.
 """
 
 import inspect
@@ -18,13 +18,13 @@ SIDE = 40  # pixels
 VIEWS = 200
 ANGLES = np.arange(-180, 180, 3)
 LUMINANCE = np.array([0.299, 0.587, 0.114])
-# Unlike the probe by more than this: something else than turning, mirroring, light and colour.
+# Unlike the probe by more than this: something else than turning, mirroring, light and color.
 # Turning by Keras's bilinear interpolation leaves 0.02.
 STRANGE = 0.1
 
 
 def _pattern(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Returns colours at places within the unit disc, every value well inside of [0, 1]."""
+    """Returns colors at places within the unit disc, every value well inside of [0, 1]."""
     light = (
         0.5
         + 0.17 * np.exp(-((x - 0.35) ** 2 + (y - 0.25) ** 2) / 0.12)
@@ -53,7 +53,7 @@ def make_full_range() -> np.ndarray:
 
 
 def _templates() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns how the disc's luminance looks under each turn, mirrored or not, normalised."""
+    """Returns how the disc's luminance looks under each turn, mirrored or not, normalized."""
     x, y, disc = _grid()
     rows, angles, mirrored = [], [], []
     for mirror in (False, True):
@@ -177,7 +177,7 @@ def measure_views(transform: Callable, *, views: int = VIEWS) -> pd.DataFrame:
     Returns:
         A DataFrame, one row a view: `mirrored`; `angle` in degrees, counter-clockwise, where a
         photo upside down is mirrored and turned by 180; `contrast`, a factor; `brightness`, a
-        shift of the mean; `colour`, a factor of the chroma; `hue`, a turn in degrees; and
+        shift of the mean; `color`, a factor of the chroma; `hue`, a turn in degrees; and
         `strangeness`, what of the view none of these explains, as a share.
     """
     probe = make_probe()
@@ -196,8 +196,8 @@ def read_views(made: np.ndarray) -> pd.DataFrame:
     original = make_probe()[disc].astype("float64")
     light = inside @ LUMINANCE
     rows, angles, mirrored = _templates()
-    centred = rows - rows.mean(axis=1, keepdims=True)
-    unit = centred / np.linalg.norm(centred, axis=1, keepdims=True)
+    centered = rows - rows.mean(axis=1, keepdims=True)
+    unit = centered / np.linalg.norm(centered, axis=1, keepdims=True)
     varied = light - light.mean(axis=1, keepdims=True)
     spread = np.maximum(np.linalg.norm(varied, axis=1), 1e-9)
     likeness = varied @ unit.T / spread[:, None]
@@ -208,7 +208,7 @@ def read_views(made: np.ndarray) -> pd.DataFrame:
     near = likeness.max(axis=1) - likeness[np.arange(len(made)), straight] < 2e-3
     best = np.where(near, straight, best)
     top = likeness[np.arange(len(made)), best]
-    size = np.linalg.norm(centred[best], axis=1)
+    size = np.linalg.norm(centered[best], axis=1)
     chroma, first = _chroma(inside.mean(axis=1)), _chroma(original.mean(axis=0))
     ratio = np.abs(chroma) / np.abs(first)
     hue = np.where(ratio > 0.05, np.angle(chroma / first, deg=True), 0.0)
@@ -218,16 +218,16 @@ def read_views(made: np.ndarray) -> pd.DataFrame:
             "angle": angles[best].astype(float),
             "contrast": top * spread / size,
             "brightness": light.mean(axis=1) - (original @ LUMINANCE).mean(),
-            "colour": ratio,
+            "color": ratio,
             "hue": hue,
             "strangeness": np.sqrt(np.maximum(0, 1 - top**2)),
         }
     )
 
 
-def _chroma(colours: np.ndarray) -> np.ndarray:
-    """Returns colours, (…, 3), as complex numbers: angle the hue, length the chroma."""
-    return colours @ np.exp(2j * np.pi * np.arange(3) / 3)
+def _chroma(colors: np.ndarray) -> np.ndarray:
+    """Returns colors, (…, 3), as complex numbers: angle the hue, length the chroma."""
+    return colors @ np.exp(2j * np.pi * np.arange(3) / 3)
 
 
 def find_leaving(transform: Callable) -> tuple[float, float]:
@@ -250,9 +250,9 @@ def changes_in_predict(transform: Callable) -> bool:
 
 
 def draws_again(transform: Callable) -> tuple[bool, bool]:
-    """Whether each photo of a batch has dice of its own, and whether each use has.
+    """Whether each photo of a batch has a random draw of its own, and whether each use has.
 
-    Two uses of an augmentation of two outcomes agree by chance: a batch of many does not.
+    With two possible outcomes, two uses can agree by chance. A batch of 64 cannot.
     """
     batch = np.repeat(make_probe()[None], 64, axis=0)
     first, second = (run(transform, batch, training=True) for _ in range(2))

@@ -17,7 +17,7 @@ LONGEST_QUOTE = 120  # characters of a student's value or error that a sentence 
 
 @dataclass(frozen=True)
 class Look:
-    """How a state is shown: a sign and a word say what the colour says."""
+    """How a state is shown: a sign and a word say what the color says."""
 
     sign: str
     word: str
@@ -43,7 +43,7 @@ class Misread(Exception):
 
 @dataclass(frozen=True)
 class Box:
-    """One answer of the kit, as text and as a coloured box.
+    """One answer of the kit, as text and as a colored box.
 
     Args:
         question: The question's name, such as `"q1"`.
@@ -228,6 +228,6 @@ def read_choice(value: Any, choices: tuple[str, ...], what: str) -> str:
         if named == choice.casefold():
             return choice
     raise Misread(
-        f"Expected {what} out of {', '.join(map(repr, choices))}, received {quote(value)}. "
+        f"Expected {what} to be one of {', '.join(map(repr, choices))}, received {quote(value)}. "
         "Choose one of them."
     )

@@ -215,7 +215,7 @@ def test_a_small_explorer_has_only_its_sliders(splits):
     assert explorer.augmentation == Augmentation()
 
 
-def test_the_complete_explorer_has_a_labelled_control_for_every_transformation(splits):
+def test_the_complete_explorer_has_a_labeled_control_for_every_transformation(splits):
     explorer = AugmentationExplorer(splits)
     assert all(slider(explorer, name) for name in CATALOGUE)
     for widget in descendants(explorer.widget):

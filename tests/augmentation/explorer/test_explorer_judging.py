@@ -304,7 +304,7 @@ def test_the_answer_belongs_to_the_task(splits):
     assert texts(explorer).count("label: ") == 16
     explorer.task = "car or truck"
     assert set(explorer.labels) == {"car", "truck"}
-    with pytest.raises(ValueError, match="out of 'car or truck', 'faces left or right'"):
+    with pytest.raises(ValueError, match="one of 'car or truck', 'faces left or right'"):
         explorer.task = "age"
     with pytest.raises(ValueError, match="40 labels for the task"):
         AugmentationExplorer(splits, tasks={"a or b": [0, 1]})

@@ -101,8 +101,8 @@ def test_the_grid_shows_the_views_in_reading_order(splits):
     assert grid.shape == (528, 528, 3)
     for number, view in enumerate(explorer.views):
         row, column = divmod(number, 4)
-        centre = grid[132 * row + 66, 132 * column + 66] / 255
-        np.testing.assert_allclose(centre, view[64, 64], atol=0.03)
+        center = grid[132 * row + 66, 132 * column + 66] / 255
+        np.testing.assert_allclose(center, view[64, 64], atol=0.03)
 
 
 def test_a_layer_that_is_used_again_is_a_new_one(splits):
@@ -125,7 +125,7 @@ def anonymous_memory():
 
 
 def test_layers_of_new_settings_leave_little_memory_behind():
-    """What is kept for use again is 15 KB each; TensorFlow would keep 35 KB more, for ever."""
+    """What is kept for use again is 15 KB each; TensorFlow would keep 35 KB more, for good."""
 
     def build(numbers):
         for number in numbers:
