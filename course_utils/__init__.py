@@ -41,6 +41,7 @@ _EXPORTS = {
     "plot_views": "figures.photos",
     "plot_views_needed": "figures.trends",
     "guess": "lessons.guesses",
+    "prepare_photos": "data.ready",
     "load_results": "lessons.published",
     "set_seed": "core.backend",
     "score_bet": "lessons.guesses",

@@ -25,7 +25,7 @@ def put(path):
 def test_clean_removes_what_was_computed_and_keeps_weights_and_guesses(cache, capsys):
     for name in ("features/a/b.entry", "pixels/a.entry", "weights/w.entry"):
         store.save(name, {"numbers": np.arange(1000)})
-    guesses.guess("gap", "smaller")
+    guesses.keep_guess("gap", "smaller")
     put(cache / "my own pictures/Car/one.jpeg")
     put(cache / "photos/Car/one.jpeg")
     assert command_line.main(["clean"]) == 0
@@ -38,7 +38,7 @@ def test_clean_removes_what_was_computed_and_keeps_weights_and_guesses(cache, ca
 
 def test_clean_all_removes_the_weights_too(cache):
     store.save("weights/w.entry", {"numbers": np.arange(1000)})
-    guesses.guess("gap", "smaller")
+    guesses.keep_guess("gap", "smaller")
     assert command_line.main(["clean", "--all"]) == 0
     assert [path.name for path in cache.iterdir()] == ["guesses.entry"]
 

@@ -1,10 +1,18 @@
 """Stores students' guesses and bets, and shows them beside what was measured."""
 
+import html
 from collections.abc import Sequence
 
 from course_utils.core import cache
 from course_utils.core.checks import check_fraction
 from course_utils.core.entries import ENDING
+
+# The box where nothing runs.
+STILL = (
+    '<div style="border: 1px solid #bbb; border-radius: 6px; padding: 8px 12px; '
+    'max-width: 640px"><b>Your guess.</b> {}<br><i>Run the notebook for a box to write in.</i>'
+    "</div>"
+)
 
 
 def load_guesses(kind: str = "guesses") -> dict:
@@ -25,41 +33,93 @@ def load_guesses(kind: str = "guesses") -> dict:
 
 def _keep(kind: str, question: str, answer) -> None:
     cache.save_own(kind + ENDING, load_guesses(kind) | {question: answer})
-    print("Kept.")
 
 
-def guess(question: str, answer: str) -> None:
-    """Stores your guess, which `reveal` later shows beside the outcome.
+def keep_guess(question: str, answer: str) -> None:
+    """Keeps a guess in place of an earlier one. An empty one leaves the earlier one.
+
+    Args:
+        question: The question's name, as in `guess`.
+        answer: The guess.
+    """
+    if answer.strip():
+        _keep("guesses", question, answer.strip())
+
+
+class GuessBox:
+    """A question with a box for a guess, which is kept as it is written.
+
+    Show it as the last line of a cell. `reveal` prints what is kept beside the outcome. Without
+    widgets, and on pages that run nothing, it is the question alone.
+
+    Args:
+        question: The question's name, such as `"gap"`: what the guess is kept under.
+        prompt: The question itself, in a sentence or two.
+    """
+
+    def __init__(self, question: str, prompt: str):
+        import ipywidgets as widgets
+
+        self._question = question
+        self._prompt = prompt
+        self.text = widgets.Textarea(
+            value=load_guesses().get(question, ""),
+            placeholder="Your guess, in your own words",
+            continuous_update=False,  # Kept when you leave the box, not with every letter.
+            layout={"width": "min(100%, 640px)", "height": "56px"},
+        )
+        self._state = widgets.HTML()
+        self.text.observe(self._keep, "value")
+        asked = widgets.HTML(f"<b>Your guess.</b> {html.escape(prompt)}")
+        self.widget = widgets.VBox([asked, self.text, self._state])
+
+    def _keep(self, change: dict) -> None:
+        keep_guess(self._question, change["new"])
+        kept = change["new"].strip()
+        self._state.value = "Saved. You can change it until you look." if kept else ""
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
+        """Returns the live widget and, for pages that run nothing, a picture of words."""
+        data = dict(self.widget._repr_mimebundle_())
+        data["text/plain"] = f"Your guess. {self._prompt}"
+        data["text/html"] = STILL.format(html.escape(self._prompt))
+        return data
+
+
+def guess(question: str, prompt: str) -> GuessBox:
+    """Asks for a guess and keeps it; `reveal` later shows it beside the outcome.
 
     A later guess replaces an earlier one, unless it is empty. Every lesson uses it.
 
     Args:
         question: The question's name, such as `"gap"`.
-        answer: What you expect, in your own words; leave it empty until you have decided.
+        prompt: The question itself, in a sentence or two.
+
+    Returns:
+        A text box. Show it as the last line of a cell.
 
     Raises:
-        TypeError: If the answer is not text.
+        TypeError: If one of them is not text.
     """
-    if not isinstance(answer, str):
+    if not isinstance(question, str) or not isinstance(prompt, str):
         raise TypeError(
-            f"Expected your guess as text in quotes, received {answer!r}. Write for example "
-            '"higher, because …".'
+            f"Expected a question's name and the question, both as text, received {question!r} "
+            f'and {prompt!r}. Write for example guess("gap", "Will the gap grow?").'
         )
-    if not answer.strip():
-        print("Nothing written yet: put your guess in the quotes.")
-        return
-    _keep("guesses", question, answer.strip())
+    return GuessBox(question, prompt)
 
 
 def reveal(question: str, outcome: str) -> None:
-    """Prints your guess and, under it, the outcome.
+    """Prints the outcome, under your guess if there is one.
 
     Args:
         question: The question's name, as in `guess`.
         outcome: What was measured or seen, in words.
     """
-    guessed = load_guesses().get(question) or "(you have written nothing)"
-    print(f"You guessed: {guessed}\nIt turned out: {outcome}")
+    guessed = load_guesses().get(question)
+    if guessed:
+        print(f"You guessed: {guessed}")
+    print(f"It turned out: {outcome}")
 
 
 def bet(question: str, answer: str, *, choices: Sequence[str], sure: float = 0.5) -> None:
@@ -87,6 +147,7 @@ def bet(question: str, answer: str, *, choices: Sequence[str], sure: float = 0.5
             f"Expected a bet on one of {', '.join(map(repr, choices))}, received {answer!r}."
         )
     _keep("bets", question, [chosen, check_fraction("sure", sure)])
+    print("Kept.")
 
 
 def score_bet(question: str, outcome: str) -> None:

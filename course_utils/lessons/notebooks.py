@@ -16,6 +16,8 @@ PAGE = """{%- extends 'lab/index.html.j2' -%}
 src="data:image/png;base64,{{ output.data['image/png'] }}">
 </div>
 {%- endblock -%}"""
+# The tag of cells that only check what the lesson relies on, collapsed in JupyterLab.
+GUARD = "guard"
 CELL_LIMIT = 4 * 3600  # seconds; the full profile takes hours on a CPU
 
 
@@ -133,12 +135,16 @@ def _write_notebook(notebook, path: Path) -> Path:
 def to_html(notebook) -> str:
     """Returns an executed notebook as one HTML page, with its pictures and their alt texts.
 
+    Cells with the tag `guard` are left out.
+
     Args:
         notebook: The notebook as `nbformat.read` returns it.
     """
     from nbconvert import HTMLExporter
+    from traitlets.config import Config
 
-    page, _ = HTMLExporter(raw_template=PAGE).from_notebook_node(notebook)
+    without = Config({"TagRemovePreprocessor": {"enabled": True, "remove_cell_tags": {GUARD}}})
+    page, _ = HTMLExporter(raw_template=PAGE, config=without).from_notebook_node(notebook)
     return page
 
 

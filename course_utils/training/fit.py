@@ -2,6 +2,8 @@
 
 import warnings
 
+import numpy as np
+
 from course_utils.core import backend
 from course_utils.core.checks import check_choice, check_count
 from course_utils.data.dataset import Photos, Splits
@@ -53,13 +55,14 @@ def fit(
     seed: int = 31415,
     precision: str = "auto",
     base: keras.Layer | str | None = None,
+    measure_clean: bool = False,
     **options,
 ) -> keras.callbacks.History:
     """Trains a model as `model.fit` does; without a GPU, on stored features.
 
     With nothing random in the model, the history is that of `model.fit` but for rounding. Where
     augmentation layers stand in front of the base, each photo has `views` stored versions of
-    which every epoch draws one. `train` measures clean training photos as well.
+    which every epoch draws one. Lesson 02 uses it.
 
     Args:
         model: A compiled model of augmentation, frozen base and head.
@@ -82,6 +85,10 @@ def fit(
             `"auto"`: the faster one here, timed once.
         base: The last frozen layer or model whose output is stored, or its name. `None` takes the
             last one with weights before the first layer that learns.
+        measure_clean: Whether every epoch ends with a measurement of the training photos without
+            augmentation, with the model that `val_loss` is measured with: `clean_loss` and the
+            metrics. In the model that is `model.evaluate(data)`; on stored features each photo
+            counts once, without sample weights.
         **options: `initial_epoch`, `steps_per_epoch`, `validation_steps`, `validation_freq`; in
             the model whatever else `model.fit` takes.
 
@@ -109,6 +116,9 @@ def fit(
         data = data.train
     options |= {"verbose": verbose, "callbacks": [*callbacks, finite]}
     if method == "in_model":
+        if measure_clean:
+            photos = data if isinstance(data, tuple | list) else (data,)
+            options["callbacks"] = [_CleanMeasurement(model, *photos), *options["callbacks"]]
         history = _fit_in_model(model, data, validation_data, batch_size, **options)
     else:
         _refuse_others(options)
@@ -121,6 +131,7 @@ def fit(
         ready_model(model, _find_image_size(data))
         parts = split_for_training(model, base)
         stored = {"views": views, "seed": seed, "precision": precision}
+        stored["measure_clean"] = measure_clean
         history = _fit_on_features(model, parts, data, validation_data, **stored, **options)
     if finite.words:
         warnings.warn(finite.words, stacklevel=2)
@@ -143,12 +154,23 @@ def _fit_in_model(model, data, validation_data, batch_size, **options) -> keras.
 
 
 def _fit_on_features(
-    model, parts, data, validation_data, *, views, seed, precision, callbacks, verbose, **options
+    model,
+    parts,
+    data,
+    validation_data,
+    *,
+    views,
+    seed,
+    precision,
+    measure_clean,
+    callbacks,
+    verbose,
+    **options,
 ) -> keras.callbacks.History:
     drawn, clean = list_views(parts.front, views=views, seed=seed), [clean_view(parts.front)]
     passes = min(options["epochs"], 2)
     train = _find_photos(data, "data", passes)
-    needed = [(train, drawn)]
+    needed = [(train, [*(clean if measure_clean else ()), *drawn])]
     if validation_data is not None:
         valid = _find_photos(validation_data, "validation_data", passes)
         needed.insert(0, (valid, clean))
@@ -160,6 +182,10 @@ def _fit_on_features(
     batches = _open(store, train, drawn, seed)
     steps = model.steps_per_execution if watches_batches(callbacks) else STEPS_PER_EXECUTION
     trainee = Trainee(model, parts.head, steps_per_execution=steps)
+    if measure_clean:
+        stored = [store.open(train, view) for view in clean]
+        measured = StoredViews(stored, _find_labels(train), batch_size=BATCH_SIZE).as_dataset()
+        callbacks = [_CleanMeasurement(trainee, measured), *callbacks]
     try:
         return run_epochs(
             trainee,
@@ -175,6 +201,34 @@ def _fit_on_features(
             if isinstance(photos, DatasetPhotos) and photos.error:
                 raise photos.error from None
         raise
+
+
+class _CleanMeasurement(keras.callbacks.Callback):
+    """At the end of every epoch, measures the training photos before other callbacks see the logs.
+
+    Args:
+        measurer: What measures: the model, or what trains in its place.
+        *photos: The training photos, as `evaluate` takes them.
+    """
+
+    def __init__(self, measurer: keras.Model, *photos):
+        super().__init__()
+        self._measurer = measurer
+        self._photos = photos
+
+    def on_epoch_end(self, epoch, logs=None):
+        measured = self._measurer.evaluate(*self._photos, verbose=0, return_dict=True)
+        logs |= {f"clean_{name}": value for name, value in measured.items()}
+
+
+def _find_labels(photos: Photos | DatasetPhotos) -> np.ndarray:
+    """Returns the label of each photo, in the photos' own order."""
+    if isinstance(photos, Photos):
+        return photos.labels
+    found = {}
+    for positions, labels, *_ in photos.ahead[0]:
+        found |= zip(positions.tolist(), labels, strict=True)
+    return np.stack([found[position] for position in range(photos.count)])
 
 
 def _refuse_others(options) -> None:

@@ -246,8 +246,8 @@ def test_damage_anywhere_leaves_a_history_as_it_was(own_cache, folders, base, da
 
 
 def write_guesses(more=""):
-    guesses.guess("gap", f"smaller, weil die Fotos größer wirken{more}")
-    guesses.guess("loss", f"lower{more}")
+    guesses.keep_guess("gap", f"smaller, weil die Fotos größer wirken{more}")
+    guesses.keep_guess("loss", f"lower{more}")
     for question, sure in (("flip", 0.9), ("contrast", 0.65)):
         guesses.bet(question, "better", choices=("better", "worse"), sure=sure)
 

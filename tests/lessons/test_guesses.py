@@ -10,47 +10,58 @@ def cache(tmp_path, monkeypatch):
 
 
 def test_a_guess_is_shown_beside_the_outcome(capsys):
-    guesses.guess("gap", " smaller, because … ")
+    guesses.keep_guess("gap", " smaller, because … ")
     guesses.reveal("gap", "0.12")
     printed = capsys.readouterr().out
-    assert printed == "Kept.\nYou guessed: smaller, because …\nIt turned out: 0.12\n"
+    assert printed == "You guessed: smaller, because …\nIt turned out: 0.12\n"
 
 
 def test_a_later_guess_replaces_an_earlier_one_and_leaves_others():
-    guesses.guess("gap", "smaller")
-    guesses.guess("loss", "lower")
-    guesses.guess("gap", "larger")
+    guesses.keep_guess("gap", "smaller")
+    guesses.keep_guess("loss", "lower")
+    guesses.keep_guess("gap", "larger")
     assert guesses.load_guesses() == {"gap": "larger", "loss": "lower"}
 
 
-def test_nothing_written_is_said(capsys):
-    guesses.guess("gap", "")
-    guesses.reveal("gap", "0.12")
-    printed = capsys.readouterr().out
-    assert "Nothing written yet" in printed and "(you have written nothing)" in printed
+def test_what_is_written_in_the_box_is_kept_and_stands_there_the_next_time(capsys):
+    box = guesses.guess("gap", "Will the gap grow?")
+    box.text.value = " smaller "
+    assert guesses.load_guesses() == {"gap": "smaller"} and "Saved" in box._state.value
+    box.text.value = ""
+    assert guesses.load_guesses() == {"gap": "smaller"} and box._state.value == ""
+    assert guesses.guess("gap", "Will the gap grow?").text.value == "smaller"
+    assert capsys.readouterr().out == ""
+
+
+def test_pages_that_run_nothing_show_the_question_and_no_guess():
+    guesses.keep_guess("gap", "smaller")
+    data = guesses.guess("gap", "Is 1 < 2?")._repr_mimebundle_()
+    assert "Is 1 &lt; 2?" in data["text/html"] and data["text/plain"] == "Your guess. Is 1 < 2?"
+    assert "smaller" not in data["text/html"] + data["text/plain"]
+    assert "application/vnd.jupyter.widget-view+json" in data
 
 
 def test_an_empty_answer_leaves_the_kept_one():
-    guesses.guess("gap", "smaller")
-    guesses.guess("gap", " ")
+    guesses.keep_guess("gap", "smaller")
+    guesses.keep_guess("gap", " ")
     assert guesses.load_guesses() == {"gap": "smaller"}
 
 
 def test_an_outcome_without_a_prediction_is_shown(capsys):
     guesses.reveal("never asked", "0.12")
-    assert "(you have written nothing)\nIt turned out: 0.12" in capsys.readouterr().out
+    assert capsys.readouterr().out == "It turned out: 0.12\n"
 
 
-@pytest.mark.parametrize("answer", [None, 3, ["smaller"]])
-def test_a_guess_that_is_no_text_is_refused(answer):
-    with pytest.raises(TypeError, match="as text in quotes"):
-        guesses.guess("gap", answer)
+@pytest.mark.parametrize("given", [(None, "Why?"), ("gap", 3)])
+def test_a_question_that_is_no_text_is_refused(given):
+    with pytest.raises(TypeError, match="both as text"):
+        guesses.guess(*given)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1]", "null", "\x00"])
 def test_a_damaged_file_is_named_and_kept_under_another_name(cache, capsys, content):
     (cache / "guesses.entry").write_text(content)
-    guesses.guess("gap", "smaller")
+    guesses.keep_guess("gap", "smaller")
     (aside,) = cache.glob("guesses.entry.damaged-*")
     assert aside.read_text() == content
     said = capsys.readouterr().out
@@ -60,7 +71,7 @@ def test_a_damaged_file_is_named_and_kept_under_another_name(cache, capsys, cont
 
 
 def test_a_changed_letter_is_damage_and_no_other_guess(cache, capsys):
-    guesses.guess("gap", "smaller")
+    guesses.keep_guess("gap", "smaller")
     path = cache / "guesses.entry"
     path.write_bytes(path.read_bytes().replace(b"smaller", b"smeller"))
     assert guesses.load_guesses() == {} and "damaged" in capsys.readouterr().out
@@ -69,7 +80,7 @@ def test_a_changed_letter_is_damage_and_no_other_guess(cache, capsys):
 
 
 def test_letters_of_every_alphabet_are_kept_and_can_be_read(cache):
-    guesses.guess("gap", "plus petit, 더 작다")
+    guesses.keep_guess("gap", "plus petit, 더 작다")
     assert guesses.load_guesses() == {"gap": "plus petit, 더 작다"}
     assert '"plus petit, 더 작다"' in (cache / "guesses.entry").read_text(encoding="utf-8")
 

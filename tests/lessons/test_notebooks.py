@@ -53,6 +53,17 @@ def test_the_page_carries_the_alt_text_of_a_figure(project):
     assert 'alt="Dots. Seven dots &amp; a line."' in text and "No description" not in text
 
 
+def test_guard_cells_run_and_are_left_out_of_the_page(project):
+    path = write(project / "notebooks" / "00-sum.ipynb", "total = 6 * 7", "print(f'{total = }')")
+    notebook = nbformat.read(path, 4)
+    notebook.cells[1].metadata["tags"] = [notebooks.GUARD]
+    nbformat.write(notebook, path)
+    copy, page = notebooks.run_lesson(path, progress=False)
+    assert nbformat.read(copy, 4).cells[1].outputs[0].text == "total = 42\n"
+    text = page.read_text(encoding="utf-8")
+    assert "total" in text and "total = 42" not in text
+
+
 def test_in_place_the_notebook_gets_its_outputs_and_no_time_stamps(project):
     path = write(project / "notebooks" / "00-sum.ipynb", "print(6 * 7)")
     assert notebooks.run_lesson(path, in_place=True, progress=False) == [path]

@@ -195,6 +195,28 @@ def test_an_augmenting_front_is_the_same_way_over_photos_and_splits(make_base, m
     assert histories[0].history["loss"] == histories[1].history["loss"]
 
 
+@pytest.mark.parametrize("method", ["stored_features", "in_model"])
+@pytest.mark.parametrize("data", [*DATA, "arrays"])
+def test_clean_training_photos_are_measured_when_an_epoch_is_over(
+    make_base, make_splits, data, method
+):
+    splits = make_splits(20, 8)
+    arrays = (splits.train.read(range(20)), splits.train.labels)
+    flip = layers.RandomFlip("horizontal", seed=1)
+    head = HEADS["lesson"]()
+    model = build(make_base(), head, [flip], optimizer="adam", metrics=["accuracy"])
+    photos = arrays if data == "arrays" else DATA[data](splits.train)
+    options = {**STORED, "method": method, "epochs": 3, "measure_clean": True}
+    history = fit(model, photos, validation_data=splits.valid, **options).history
+    assert len(history["clean_loss"]) == 3
+    weights = {}
+    if data == "weighted dataset" and method == "in_model":
+        weights = {"sample_weight": np.linspace(0.5, 2, 20, dtype="float32")}
+    measured = model.evaluate(*arrays, **weights, verbose=0, return_dict=True)
+    for name, value in measured.items():
+        assert history[f"clean_{name}"][-1] == pytest.approx(value, abs=1e-5)
+
+
 def test_in_model_is_plain_fit(make_base, make_splits, monkeypatch):
     seen = {}
 
