@@ -6,12 +6,19 @@ import shutil
 import stat
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from course_utils.core.files import readable_name
 from course_utils.core.manifest import made_folder
-from course_utils.data.folders import SPLITS
+from course_utils.data.folders import (
+    IN_A_SUBFOLDER,
+    OUTSIDE,
+    SPLITS,
+    describe_ending,
+    is_hidden,
+)
 from course_utils.data.images import is_photo
 
 MOST_PHOTOS = 200_000
@@ -21,6 +28,7 @@ MOST_BYTES = 20 * 10**9
 MOST_RATIO = 20
 SMALL = 10**7  # bytes; smaller archives may have any ratio, since synthetic images compress well
 CHUNK = 2**20
+UNSAFE = set("\\:/\0")  # in one part of a path, on one system or another
 
 # The errors that reading a damaged archive may raise.
 DAMAGE = (
@@ -34,7 +42,9 @@ class NoPhotos(ValueError):
     """A zip archive without folders train and valid, each with folders of photos."""
 
 
-def unpack_photos(archive: Path, folder: Path, *, looked_at_first: Sequence[Path] = ()) -> Path:
+def unpack_photos(
+    archive: Path, folder: Path, *, looked_at_first: Sequence[Path] = ()
+) -> tuple[Path, Counter[str]]:
     """Unpacks the photos of an archive's folders train and valid, however deep these are nested.
 
     Each photo's path is built from four checked names, so that no file can be written outside of
@@ -46,7 +56,8 @@ def unpack_photos(archive: Path, folder: Path, *, looked_at_first: Sequence[Path
         looked_at_first: Other folders that may have the unpacked archive already.
 
     Returns:
-        The folder with train and valid. If it exists already, it is used as it is.
+        The folder with train and valid; if it exists already, it is used as it is. And how many
+        files were left out, by the reason, as `describe_not_taken` takes it.
 
     Raises:
         NoPhotos: If the archive has no such folders.
@@ -66,7 +77,7 @@ def unpack_photos(archive: Path, folder: Path, *, looked_at_first: Sequence[Path
                         place.parent.mkdir(parents=True, exist_ok=True)
                         with opened.open(member) as packed, open(place, "wb") as unpacked:
                             shutil.copyfileobj(packed, unpacked, CHUNK)
-            return target
+            return target, _count_not_taken(opened, chosen)
     except NoPhotos:
         raise
     except DAMAGE as error:
@@ -105,9 +116,38 @@ def _choose_members(opened: zipfile.ZipFile, archive: Path) -> dict[str, zipfile
     return chosen
 
 
+def _count_not_taken(opened: zipfile.ZipFile, chosen: dict[str, zipfile.ZipInfo]) -> Counter[str]:
+    """Counts what was left out by its reason, apart from what is hidden, as folders do."""
+    some_photo = next(iter(chosen.values()))
+    *root, _, _, _ = PurePosixPath(some_photo.filename).parts
+    taken = {member.filename for member in chosen.values()}
+    not_taken = Counter()
+    for member in opened.infolist():
+        parts = PurePosixPath(member.filename).parts
+        if member.is_dir() or member.filename in taken or not parts:
+            continue
+        below = parts[len(root) :] if list(parts[: len(root)]) == root else ()
+        if any(part == ".." or set(part) & UNSAFE for part in parts):
+            reason = "with an unsafe path"
+        elif is_hidden(parts[-1]) or any(part[0] in "._" for part in parts[:-1]):
+            continue
+        elif stat.S_ISLNK(member.external_attr >> 16):
+            reason = "behind a link"
+        elif len(below) == 3 and below[0] in SPLITS:
+            reason = describe_ending(parts[-1])
+        elif len(below) > 3 and below[0] in SPLITS:
+            reason = IN_A_SUBFOLDER
+        elif is_photo(parts[-1]):
+            reason = OUTSIDE
+        else:
+            continue
+        not_taken[reason] += 1
+    return not_taken
+
+
 def _is_plain(part: str) -> bool:
     """Whether a name is safe as one part of a path, on Windows too."""
-    return part[0] not in "._ " and not part.endswith((" ", ".")) and not set(part) & set("\\:/\0")
+    return part[0] not in "._ " and not part.endswith((" ", ".")) and not set(part) & UNSAFE
 
 
 def _fingerprint(chosen: dict[str, zipfile.ZipInfo]) -> str:

@@ -151,7 +151,7 @@ def _scan(folder: Path) -> Contents:
     for path in sorted(folder.iterdir()):
         if path.is_dir():
             folders += [path] if path.name[0] not in "._" else []
-        elif path.name[0] == "." or path.name.lower() in SYSTEM_FILES:
+        elif is_hidden(path.name):
             continue
         elif not path.is_file():
             # Opening a pipe would never return.
@@ -159,11 +159,28 @@ def _scan(folder: Path) -> Contents:
         elif is_photo(path.name):
             photos.append(path)
         else:
-            others[_describe_ending(path.suffix.lower())] += 1
+            others[describe_ending(path.name)] += 1
     return Contents(photos, folders, others)
 
 
-def _describe_ending(ending: str) -> str:
+def is_hidden(name: str) -> bool:
+    """Whether a file is passed over without a word, by its name.
+
+    Example:
+        >>> is_hidden("Thumbs.db"), is_hidden("notes.txt")
+        (True, False)
+    """
+    return name[0] == "." or name.lower() in SYSTEM_FILES
+
+
+def describe_ending(name: str) -> str:
+    """Returns a file's ending, as the reason why it was not taken.
+
+    Example:
+        >>> describe_ending("a.DNG"), describe_ending("README")
+        ('.dng', 'without a known ending')
+    """
+    ending = Path(name).suffix.lower()
     return ending if ending[1:].isalnum() and len(ending) <= 10 else "without a known ending"
 
 

@@ -33,6 +33,10 @@ class DownloadFailed(OSError):
     """Kaggle's photos cannot be downloaded; the message says why."""
 
 
+class _Elsewhere(Exception):
+    """kagglehub found the photos outside of its cache, as it does on Kaggle and Colab."""
+
+
 def download_photos(*, retry: bool = False, progress: bool = True) -> Path:
     """Downloads Kaggle's photos through kagglehub, without an account, unless they are cached.
 
@@ -62,9 +66,11 @@ def download_photos(*, retry: bool = False, progress: bool = True) -> Path:
         with made_folder(target) as beside:
             found = _run(beside / "download", progress)
             if not found.is_relative_to(beside):
-                return found
+                raise _Elsewhere(found)  # So that no empty folder appears in the cache.
             os.rename(found, beside / "photos")
             _remove_all_but(beside, "photos")
+    except _Elsewhere as mounted:
+        return mounted.args[0]
     except DownloadFailed as error:
         failed = settings.cache_dir() / FAILED_NAME
         with suppress(OSError):

@@ -6,6 +6,7 @@ from course_utils.core import settings
 from course_utils.core.files import explain_failure, readable_name
 from course_utils.core.settings import SYNTHETIC, Settings
 from course_utils.data import archives, kaggle
+from course_utils.data.folders import describe_not_taken
 
 # In the folder prepared for a class: the instructor's own photos.
 CLASS_PHOTOS = Path("photos", "class")
@@ -101,11 +102,14 @@ def _find_given(path: Path, giver: str) -> tuple[Path, str]:
 
 def _unpack(archive: Path) -> Path:
     prepared = settings.prepared_dir()
-    return archives.unpack_photos(
+    unpacked, not_taken = archives.unpack_photos(
         archive,
         settings.cache_dir() / "photos",
         looked_at_first=[prepared / "photos"] if prepared else [],
     )
+    if not_taken:
+        print(describe_not_taken(not_taken), flush=True)
+    return unpacked
 
 
 def _find_synthetic(chosen: Settings) -> Path:

@@ -55,9 +55,8 @@ def compute_interval(differences: np.ndarray) -> tuple[float, float, float]:
     """Returns the mean of paired differences and both ends of its 95 % interval (Student's t)."""
     from scipy import stats
 
-    mean, error = np.mean(differences), stats.sem(differences)
-    reach = error * stats.t.ppf(0.975, len(differences) - 1)
-    return float(mean), float(mean - reach), float(mean + reach)
+    low, high = stats.ttest_1samp(differences, 0).confidence_interval(0.95)
+    return float(np.mean(differences)), float(low), float(high)
 
 
 def _read_interval(low: float, high: float) -> str:

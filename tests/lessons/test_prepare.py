@@ -172,7 +172,7 @@ def test_a_prepared_archive_is_not_unpacked_again(tmp_path, monkeypatch, own_pho
     for split in ("train", "valid"):
         shutil.copytree(own_photos, tmp_path / "packed" / split)
     archive = shutil.make_archive(str(tmp_path / "photos"), "zip", tmp_path / "packed")
-    there = archives.unpack_photos(tmp_path / "photos.zip", tmp_path / "prepared" / "photos")
+    there, _ = archives.unpack_photos(tmp_path / "photos.zip", tmp_path / "prepared" / "photos")
     monkeypatch.setenv("COURSE_PREPARED_DIR", str(tmp_path / "prepared"))
     assert sources.find_photos(QUICK, archive)[0] == there
     assert not own_cache.exists()

