@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from course_utils.core import settings
+from course_utils.core.files import check_writable
 
 
 def doctor() -> int:
@@ -39,6 +40,7 @@ def fetch_all(out: Path, *, source: str | None = None) -> int:
     from course_utils.core import backend
     from course_utils.lessons import prepare
 
+    check_writable(out)
     if backend.device() == "GPU":
         print(
             "ATTENTION: with the GPU here lessons train in the model and store no features. For a "
@@ -60,7 +62,9 @@ def check(numbers: list[str], out: Path) -> int:
     from course_utils.lessons.check import SLOWEST, check_notebooks, choose_at_once
     from course_utils.models import vgg16
 
-    paths = list(notebooks.choose_lessons(numbers or ["all"]))
+    paths = notebooks.choose_lessons(numbers or ["all"])
+    check_writable(out)
+    check_writable(settings.cache_dir())
     # Here, once, and not by two notebooks at the same time.
     print(dataset.load_car_or_truck(settings.load_settings(backend.choose_profile())).source)
     vgg16.load_vgg16_weights()
@@ -88,6 +92,7 @@ def figures(out: Path, *, only: str | None, file_format: str, photos: str, check
     from course_utils.lessons import figure_files
 
     entries = figure_files.choose_entries(only)
+    check_writable(out)
     if not checked:
         figure_files.write_figures(entries, out, photos=photos, file_format=file_format)
         print(f"In {out}, with their {figure_files.MANIFEST}: {_count_figures(entries)}.")
@@ -108,16 +113,21 @@ def _count_figures(entries) -> str:
     return f"{len(entries)} figure{'s' if len(entries) > 1 else ''}"
 
 
-def run(numbers: list[str], *, in_place: bool) -> int:
+def run(numbers: list[str], out: Path, *, in_place: bool) -> int:
     """Executes lessons; 1 if a cell fails."""
     from nbclient.exceptions import CellExecutionError
 
+    from course_utils.core.machine import check_machine
     from course_utils.lessons import notebooks
 
-    for path in notebooks.choose_lessons(numbers):
+    paths = notebooks.choose_lessons(numbers)
+    check_machine()
+    for folder in [settings.cache_dir(), *([] if in_place else [out])]:
+        check_writable(folder)
+    for path in paths:
         print(f"Running {path.name} …", flush=True)
         try:
-            written = notebooks.run_lesson(path, in_place=in_place)
+            written = notebooks.run_lesson(path, out, in_place=in_place)
         except CellExecutionError as error:
             print(f"{path.name} stopped in this cell:\n\n{error}", file=sys.stderr)
             print("If the machine is at fault: python -m course_utils doctor", file=sys.stderr)
@@ -163,7 +173,9 @@ def main(arguments: list[str] | None = None) -> int:
     fetching.add_argument("--out", type=Path, help="that folder (data/prepared)")
     running = commands.add_parser("run", help="execute lessons into runs/, as notebook and page")
     running.add_argument("lessons", nargs="+", help="numbers such as 02, or all")
-    running.add_argument("--in-place", action="store_true", help="replace the notebook itself")
+    places = running.add_mutually_exclusive_group()
+    places.add_argument("--out", type=Path, help="folder for notebooks and pages (runs)")
+    places.add_argument("--in-place", action="store_true", help="replace the notebook itself")
     checking = commands.add_parser("check", help="execute lessons and exercises, and measure them")
     checking.add_argument("lessons", nargs="*", help="numbers such as 02 or exercises/01 (all)")
     checking.add_argument("--out", type=Path, help="folder for the pages (runs/check)")
@@ -205,7 +217,7 @@ def _run_command(parser: argparse.ArgumentParser, chosen: argparse.Namespace) ->
             parser.error("--out goes with --all; the cache is where COURSE_CACHE_DIR says")
         return fetch(source=chosen.weights)
     if chosen.command == "run":
-        return run(chosen.lessons, in_place=chosen.in_place)
+        return run(chosen.lessons, chosen.out or runs, in_place=chosen.in_place)
     if chosen.command == "check":
         with settings.environment(**_asked_for(chosen)):
             return check(chosen.lessons, chosen.out or runs / "check")

@@ -1,8 +1,10 @@
 import subprocess
 import sys
 
+import nbformat
 import numpy as np
 import pytest
+from packaging.requirements import Requirement
 
 from course_utils import cli as command_line
 from course_utils.core import cache as store
@@ -112,11 +114,55 @@ def test_doctor_names_damaged_weights(cache):
     assert not weights.well and "damaged" in weights.found
 
 
-def test_doctor_names_a_missing_package(monkeypatch):
-    monkeypatch.setattr(doctor, "PACKAGES", ("numpy", "no-such-package"))
-    packages = next(found for found in doctor.check_environment() if found.thing == "packages")
-    assert not packages.well and "no-such-package" in packages.found
-    assert "requirements.txt" in packages.found
+@pytest.mark.parametrize(
+    "line, words",
+    [
+        ("no-such-package>=1", "no-such-package is missing"),
+        ("numpy>=99", "is too old (the course needs numpy>=99)"),
+    ],
+)
+@pytest.mark.parametrize(
+    "image, advice",
+    [
+        (None, "-r requirements.txt -c constraints.txt"),
+        ("COLAB_RELEASE_TAG", "first cell again; never install requirements.txt"),
+        ("KAGGLE_KERNEL_RUN_TYPE", "first cell again; never install requirements.txt"),
+    ],
+)
+def test_doctor_names_what_is_missing_or_too_old_and_the_right_advice(
+    monkeypatch, line, words, image, advice
+):
+    monkeypatch.setattr(doctor, "list_requirements", lambda: [Requirement(line)])
+    if image:
+        monkeypatch.setenv(image, "one")
+    found = {finding.thing: finding for finding in doctor.check_environment()}
+    assert not found["packages"].well
+    assert words in found["packages"].found and advice in found["packages"].found
+    # What needs TensorFlow is not tried.
+    assert "device" not in found and "photos" not in found
+    assert ("image" in found) == bool(image)
+
+
+def test_doctor_asks_for_the_dependencies_that_the_course_declares(monkeypatch, tmp_path):
+    names = {needed.name for needed in doctor.list_requirements()}
+    assert {"tensorflow", "keras", "ipywidgets"} <= names
+    assert not {"jupyterlab", "notebook", "nbval", "pytest", "onnx"} & names
+
+
+def test_doctor_says_that_keras_is_newer_than_what_was_checked(monkeypatch, tmp_path):
+    monkeypatch.setattr(settings, "project_dir", lambda: tmp_path)
+    (tmp_path / "constraints.txt").write_text("keras==3.1.0\ntensorflow==99.0.0\n")
+    (note,) = doctor._list_newer()
+    assert note == "keras is newer than 3.1, which the course was last checked with"
+
+
+def test_doctor_knows_colab_and_names_the_runtime_that_works(monkeypatch):
+    monkeypatch.setenv("COLAB_RELEASE_TAG", "release-colab")
+    (image,) = doctor._examine_image()
+    assert image.found.startswith("Colab's") and doctor.KNOWN_COLAB in image.found
+    monkeypatch.setenv("KAGGLE_KERNEL_RUN_TYPE", "Interactive")  # Its image is built on Colab's.
+    (image,) = doctor._examine_image()
+    assert image.found.startswith("Kaggle's")
 
 
 def test_doctor_names_a_cache_that_cannot_be_written(cache):
@@ -144,3 +190,63 @@ def test_a_reader_that_has_enough_is_no_error():
     with subprocess.Popen(report, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdout.close()
         assert (process.stderr.read(), process.wait()) == (b"", 0)
+
+
+@pytest.mark.parametrize("words", [["run", "all"], ["run", "02"], ["check"]])
+def test_where_no_notebooks_are_that_is_said(words, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(settings, "project_dir", lambda: tmp_path)
+    assert command_line.main(words) == 1
+    error = capsys.readouterr().err
+    assert f"notebooks in {tmp_path / 'notebooks'}, found none" in error
+
+
+def write_lesson(folder, source):
+    (folder / "notebooks").mkdir()
+    path = folder / "notebooks" / "00-one.ipynb"
+    cells = [nbformat.v4.new_code_cell(source)]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+
+
+# IPython shows the error of a display and goes on with the next cell.
+UNSHOWN = """class Box:
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        raise AttributeError("'VBox' object has no such method")
+Box()"""
+
+
+@pytest.mark.parametrize("words", [["run", "00"], ["check", "00"]])
+def test_a_value_that_cannot_be_shown_is_a_failure(words, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(settings, "project_dir", lambda: tmp_path)
+    monkeypatch.setenv("COURSE_DATA_DIR", "synthetic")
+    monkeypatch.setattr(vgg16, "load_vgg16_weights", list)
+    write_lesson(tmp_path, UNSHOWN)
+    assert command_line.main(words) == 1
+    assert "'VBox' object has no such method" in capsys.readouterr().err
+
+
+def test_run_writes_where_it_is_told(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(settings, "project_dir", lambda: tmp_path)
+    write_lesson(tmp_path, "print(6 * 7)")
+    assert command_line.main(["run", "00", "--out", str(tmp_path / "mine")]) == 0
+    made = {path.name for path in (tmp_path / "mine").iterdir()}
+    assert made == {"00-one.ipynb", "00-one.html"} and not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    "words, advice",
+    [
+        (["run", "00", "--out", "place"], "--out"),
+        (["check", "00", "--out", "place"], "--out"),
+        (["run", "00"], "COURSE_CACHE_DIR"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_said_before_a_cell_runs(
+    words, advice, monkeypatch, tmp_path, cache, capsys
+):
+    monkeypatch.setattr(settings, "project_dir", lambda: tmp_path)
+    monkeypatch.chdir(tmp_path)
+    write_lesson(tmp_path, "open('begun', 'w')")
+    (tmp_path / "place" if "--out" in words else cache).write_text("a file in the way")
+    assert command_line.main(words) == 1
+    assert "cannot be written" in (error := capsys.readouterr().err) and advice in error
+    assert not (tmp_path / "notebooks" / "begun").exists()

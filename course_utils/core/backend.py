@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 
 from course_utils.core import settings
+from course_utils.core.machine import check_machine
 from course_utils.core.settings import Settings
 
 
@@ -33,7 +34,11 @@ def import_tensorflow():
 
     Returns:
         The module `tensorflow`.
+
+    Raises:
+        RuntimeError: If the machine or Keras's configuration does not fit the course.
     """
+    check_machine()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _silenced_standard_error():
         import keras  # noqa: F401

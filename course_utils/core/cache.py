@@ -17,7 +17,7 @@ from pathlib import Path
 
 from course_utils.core import settings
 from course_utils.core.entries import ENDING, Damaged, Entry, open_entry, write_entry
-from course_utils.core.files import explain_failure, readable_name
+from course_utils.core.files import explain_failure, readable_name, replace
 from course_utils.core.manifest import note_made
 from course_utils.core.reading import file_version
 
@@ -229,4 +229,6 @@ def _accept(path: Path, examined: Entry | Exception | None) -> Entry | None:
 
 def _set_aside(path: Path) -> Path:
     """Renames a damaged file, so that it is found no more."""
-    return path.rename(path.with_name(f"{path.name}.damaged-{uuid.uuid4().hex[:6]}"))
+    aside = path.with_name(f"{path.name}.damaged-{uuid.uuid4().hex[:6]}")
+    replace(path, aside)
+    return aside

@@ -3,19 +3,25 @@
 import errno
 import os
 import shutil
-import tempfile
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from course_utils.core import settings
 
 _ADVICE = {
     errno.ENOSPC: "The disk is full. Free some space (python -m course_utils clean empties the "
     "cache), or set COURSE_CACHE_DIR to another disk",
-    errno.EROFS: "This place cannot be written. Set COURSE_CACHE_DIR to a folder of yours",
+    errno.EROFS: "This place cannot be written. ",
 }
 _ADVICE |= dict.fromkeys((errno.EDQUOT, errno.EFBIG), _ADVICE[errno.ENOSPC])
 _ADVICE |= dict.fromkeys((errno.EACCES, errno.EPERM), _ADVICE[errno.EROFS])
+_REFUSED = (errno.EROFS, errno.EACCES, errno.EPERM)
+# Windows neither replaces nor removes a file that is open. This process closes its own handles; a
+# virus scanner or another kernel holds one for a moment.
+TRIES, PAUSE = 5, 0.1  # seconds
 
 
 def readable_name(path: str | Path) -> str:
@@ -64,8 +70,73 @@ def explain_failure(path: Path) -> Iterator[None]:
             number = errno.ENOSPC  # How NumPy reports a full disk, without an error number.
         if number not in _ADVICE:
             raise
-        advice = f"{_ADVICE[number]} ({error.strerror or error})"
-        raise OSError(number, advice, readable_name(path)) from error
+        advice = _ADVICE[number] + (_advise_place(path) if number in _REFUSED else "")
+        raise OSError(
+            number, f"{advice} ({error.strerror or error})", readable_name(path)
+        ) from error
+
+
+def _advise_place(path: Path) -> str:
+    if path.is_relative_to(settings.cache_dir()):
+        return "Set COURSE_CACHE_DIR to a folder of yours"
+    return "Name a folder of yours with --out"
+
+
+def check_writable(folder: Path) -> None:
+    """Makes sure that files can be written to a folder, before any work is done for it.
+
+    Args:
+        folder: The folder; it is created if it is missing.
+
+    Raises:
+        OSError: If it cannot be written; the message says what to do.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".writable.{uuid.uuid4().hex}"
+        probe.touch()
+        remove(probe)
+    except OSError as error:
+        why = f"{_ADVICE[errno.EROFS]}{_advise_place(folder)} ({error.strerror or error})"
+        raise OSError(error.errno, why, readable_name(folder)) from error
+
+
+def replace(source: Path, target: Path) -> None:
+    """Renames a file, in place of another one if there is one, also where that one is open.
+
+    Args:
+        source: The file.
+        target: Its new path, on the same disk.
+
+    Raises:
+        OSError: If it cannot be renamed.
+    """
+    _insist(lambda: os.replace(source, target), source, target)
+
+
+def remove(path: Path) -> None:
+    """Removes a file, also where this process has it open.
+
+    Args:
+        path: The file.
+
+    Raises:
+        OSError: If it cannot be removed.
+    """
+    _insist(lambda: os.unlink(path), path)
+
+
+def _insist(action: Callable[[], None], *paths: Path) -> None:
+    for left in reversed(range(TRIES)):
+        try:
+            action()
+            return
+        except PermissionError:
+            from course_utils.core import reading  # It imports this module.
+
+            if not reading.close_files(*paths) and os.name != "nt" or not left:
+                raise
+            time.sleep(PAUSE)
 
 
 @contextmanager
@@ -89,7 +160,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
             yield beside
             with open(beside, "rb+") as written:
                 os.fsync(written.fileno())
-            os.replace(beside, path)
+            replace(beside, path)
         finally:
             beside.unlink(missing_ok=True)
 
@@ -108,10 +179,12 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
     """
     with explain_failure(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        # Not tempfile.mkdtemp: on Windows, nobody else could ever read what it makes.
+        beside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
+        beside.mkdir()
         try:
             yield beside
-            beside.chmod(0o755)  # mkdtemp's folder is private, but a cache may be shared.
+            beside.chmod(0o755)  # A cache may be shared, whatever the umask.
             try:
                 os.rename(beside, folder)
             except OSError:

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from course_utils.core import settings
 from course_utils.core.entries import ENDING
-from course_utils.core.files import atomic_folder, atomic_write, explain_failure
+from course_utils.core.files import atomic_folder, atomic_write, explain_failure, remove
 
 MANIFEST = "manifest.txt"
 DOWNLOADED = ("weights", "photos")  # folders of the cache with downloads
@@ -104,7 +104,7 @@ def clean_cache(*, everything: bool) -> int:
             continue
         for path in _list_files(folder / name, is_folder=name.endswith("/")):
             freed += path.lstat().st_size
-            path.unlink()
+            remove(path)
             for above in path.parents:
                 if above == folder or any(above.iterdir()):
                     break

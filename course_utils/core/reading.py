@@ -103,6 +103,25 @@ class FileReader:
         return OSError(errno.EIO, f"The file {why}", readable_name(self.path))
 
 
+def close_files(*paths: Path) -> int:
+    """Closes this process's handles of files, which Windows needs to replace or remove them.
+
+    A file is opened again when it is read again.
+
+    Args:
+        *paths: The files.
+
+    Returns:
+        How many handles were closed.
+    """
+    with _open_lock:
+        held = [reader for reader in _open_files if reader.path in paths]
+        for reader in held:
+            _open_files.discard(reader)
+            reader._stream = None
+    return len(held)
+
+
 class _Stream(io.FileIO):
     """A file's handle, given back when nobody holds it any more."""
 

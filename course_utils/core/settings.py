@@ -1,6 +1,8 @@
 """The numbers of each profile, and the environment variables, which only this module reads."""
 
+import json
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -200,6 +202,35 @@ def _set_variable(name: str, value: str | None) -> None:
 def keras_home() -> Path:
     """Returns the folder of Keras's own downloads (`KERAS_HOME`)."""
     return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras").expanduser()
+
+
+def keras_backend() -> tuple[str, str] | None:
+    """Returns the backend that Keras is set to, and what sets it; `None` if nothing does."""
+    if "keras" in sys.modules:
+        return sys.modules["keras"].config.backend(), "this kernel, which has imported Keras"
+    if os.environ.get("KERAS_BACKEND"):
+        return os.environ["KERAS_BACKEND"], "the environment variable KERAS_BACKEND"
+    return _from_keras_file("backend")
+
+
+def keras_image_format() -> tuple[str, str] | None:
+    """Returns the image format that Keras is set to, and what sets it; `None` if nothing does."""
+    return _from_keras_file("image_data_format")
+
+
+def _from_keras_file(name: str) -> tuple[str, str] | None:
+    path = keras_home() / "keras.json"
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))[name]), str(path)
+    except (OSError, ValueError, LookupError, TypeError):
+        return None  # Keras ignores a file that it cannot read as well.
+
+
+def image() -> str | None:
+    """Returns `"Kaggle"` or `"Colab"` on one of their machines, otherwise `None`."""
+    # Kaggle first: its image is built on Colab's.
+    known = {"KAGGLE_KERNEL_RUN_TYPE": "Kaggle", "COLAB_RELEASE_TAG": "Colab"}
+    return next((name for variable, name in known.items() if os.environ.get(variable)), None)
 
 
 def visible_gpus() -> str | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import nbformat
 import psutil
 
-from course_utils.core.files import atomic_write
+from course_utils.core.files import atomic_write, check_writable
 from course_utils.core.progress import Progress, describe_seconds
 from course_utils.lessons import notebooks
 
@@ -93,7 +93,11 @@ def check_notebooks(
 
     Returns:
         The outcomes, in the order of `paths`.
+
+    Raises:
+        OSError: If the folder cannot be written; that is checked before a notebook runs.
     """
+    check_writable(folder)
     work = _check_all(paths, folder, at_once or choose_at_once(), report=report, progress=progress)
     try:
         asyncio.get_running_loop()
@@ -153,7 +157,10 @@ async def _check_one(path: Path, notebook, folder: Path, line: Progress) -> Outc
         failures.append(f"{type(error).__name__}: {error}")
     seconds = time.perf_counter() - start
     watch.cancel()
-    failures += _list_failures(notebook)
+    failures += [
+        f"cell {number}: {output.ename}: {output.evalue}"
+        for number, _, output in notebooks.find_errors(notebook)
+    ]
     page = folder / f"{name}.html"
     with atomic_write(page) as beside:
         beside.write_text(notebooks.to_html(notebook), encoding="utf-8")
@@ -181,14 +188,3 @@ async def _watch_memory(client) -> int:
                 peak = max(peak, psutil.Process(pid).memory_info().rss if pid else 0)
             await asyncio.sleep(LOOK_EVERY)
     return peak
-
-
-def _list_failures(notebook) -> list[str]:
-    """Returns a line for each cell that failed, except for cells that are meant to fail."""
-    return [
-        f"cell {number}: {output.ename}: {output.evalue}"
-        for number, cell in enumerate(notebook.cells)
-        if cell.cell_type == "code" and "raises-exception" not in cell.metadata.get("tags", [])
-        for output in cell.outputs
-        if output.output_type == "error"
-    ]

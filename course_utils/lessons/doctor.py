@@ -2,24 +2,19 @@
 
 import importlib.metadata
 import platform
+import re
 import shutil
-import sys
+import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from course_utils.core import settings
-from course_utils.core.files import folder_size
+from packaging.requirements import Requirement
 
-PACKAGES = (
-    "tensorflow",
-    "keras",
-    "numpy",
-    "pandas",
-    "matplotlib",
-    "pillow",
-    "ipywidgets",
-    "jupyterlab",
-    "nbval",
-)
+from course_utils.core import machine, settings
+from course_utils.core.files import check_writable, folder_size
+
+PROJECT = "augmentation-course"
+KNOWN_COLAB = "2026.07"  # the newest runtime of Colab whose packages the course has run with
 # In bytes: weights, synthetic vehicles and features of the quick profile, with a margin.
 NEEDED_DISK = 1e9
 
@@ -51,10 +46,13 @@ def check_environment() -> list[Finding]:
     Returns:
         One finding for each check.
     """
+    needed = [_examine_python(), *_examine_image(), _examine_packages(), *_examine_keras()]
+    if not all(finding.well for finding in needed):
+        # The others import TensorFlow.
+        return [*needed, _examine_profile(), _examine_cache(), _examine_disk()]
     return [
         *_examine_prepared(),
-        _examine_python(),
-        _examine_packages(),
+        *needed,
         _examine_device(),
         _examine_profile(),
         _examine_cache(),
@@ -65,26 +63,72 @@ def check_environment() -> list[Finding]:
 
 
 def _examine_python() -> Finding:
-    version = platform.python_version()
-    well = (3, 11) <= sys.version_info[:2] <= (3, 13)
-    advice = "" if well else ": the course runs on 3.11 to 3.13; make a virtual environment of one"
-    return Finding("Python", well, f"{version} on {platform.system()}{advice}")
+    misfits = list(machine.list_misfits())
+    found = f"{platform.python_version()} on {platform.system()}"
+    return Finding("Python", not misfits, " ".join(misfits) or found)
+
+
+def _examine_image() -> list[Finding]:
+    name = settings.image()
+    if not name:
+        return []
+    advice = "the course adds packages and changes none"
+    if name == "Colab":
+        advice += f"; if a lesson fails, choose the runtime {KNOWN_COLAB} (Runtime, Change runtime)"
+    return [Finding("image", True, f"{name}'s: {advice}")]
 
 
 def _examine_packages() -> Finding:
-    found, missing = [], []
-    for name in PACKAGES:
+    found, wrong = [], []
+    for needed in list_requirements():
         try:
-            found.append(f"{name} {importlib.metadata.version(name)}")
+            version = importlib.metadata.version(needed.name)
         except importlib.metadata.PackageNotFoundError:
-            missing.append(name)
-    if missing:
-        return Finding(
-            "packages",
-            False,
-            f"missing: {', '.join(missing)}: run python -m pip install -r requirements.txt",
-        )
-    return Finding("packages", True, ", ".join(found))
+            wrong.append(f"{needed.name} is missing")
+            continue
+        if needed.specifier.contains(version, prereleases=True):
+            found.append(f"{needed.name} {version}")
+        else:
+            wrong.append(f"{needed.name} {version} is too old (the course needs {needed})")
+    if wrong:
+        return Finding("packages", False, f"{', '.join(wrong)}: {_advise_packages()}")
+    return Finding("packages", True, ", ".join([*found, *_list_newer()]))
+
+
+def list_requirements() -> list[Requirement]:
+    """Returns what the lessons need, with the bounds that the course declares.
+
+    Returns:
+        The dependencies of pyproject.toml, or of the installed course where there is no checkout.
+    """
+    file = settings.project_dir() / "pyproject.toml"
+    if file.is_file():
+        lines = tomllib.loads(file.read_text(encoding="utf-8"))["project"]["dependencies"]
+    else:
+        lines = importlib.metadata.requires(PROJECT) or []
+    needed = map(Requirement, lines)
+    return [each for each in needed if not each.marker or each.marker.evaluate({"extra": ""})]
+
+
+def _list_newer() -> Iterator[str]:
+    """Gives a note if TensorFlow or Keras is newer than in the last checked run."""
+    pins = settings.project_dir() / "constraints.txt"
+    text = pins.read_text(encoding="utf-8") if pins.is_file() else ""
+    for name, checked in re.findall(r"^(tensorflow|keras)==(\d+\.\d+)", text, re.MULTILINE):
+        found = re.match(r"(\d+)\.(\d+)", importlib.metadata.version(name))
+        if found and tuple(map(int, found.groups())) > tuple(map(int, checked.split("."))):
+            yield f"{name} is newer than {checked}, which the course was last checked with"
+
+
+def _advise_packages() -> str:
+    if settings.image():
+        return "run the lesson's first cell again; never install requirements.txt on this image"
+    return "run python -m pip install -r requirements.txt -c constraints.txt"
+
+
+def _examine_keras() -> list[Finding]:
+    misfit = machine.find_keras_misfit()
+    return [Finding("Keras", False, misfit)] if misfit else []
 
 
 def _examine_device() -> Finding:
@@ -158,16 +202,9 @@ def _examine_weights() -> Finding:
 def _examine_cache() -> Finding:
     folder = settings.cache_dir()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable"
-        probe.touch()
-        probe.unlink()
+        check_writable(folder)
     except OSError as error:
-        return Finding(
-            "cache",
-            False,
-            f"{folder} cannot be written ({error}): set COURSE_CACHE_DIR to a folder of yours",
-        )
+        return Finding("cache", False, str(error))
     if folder.is_relative_to(settings.project_dir()):
         folder_named = folder.relative_to(settings.project_dir())
     else:
@@ -177,7 +214,7 @@ def _examine_cache() -> Finding:
 
 def _examine_disk() -> Finding:
     folder = settings.cache_dir()
-    while not folder.exists():
+    while not folder.is_dir():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
     advice = "" if free >= NEEDED_DISK else ": free 1 GB, or set COURSE_CACHE_DIR to another disk"

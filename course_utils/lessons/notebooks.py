@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from course_utils.core import settings
-from course_utils.core.files import atomic_write
+from course_utils.core.files import atomic_write, check_writable
 from course_utils.core.progress import Progress
 
 # nbconvert's template writes "No description" for every picture; ours have alt texts.
 PAGE = """{%- extends 'lab/index.html.j2' -%}
 {%- block data_png scoped -%}
 <div class="jp-RenderedImage jp-OutputArea-output" tabindex="0">
-<img alt="{{ output | get_metadata('alt', 'image/png') | escape_html }}"
+<img alt="{{ output | get_metadata('alt', 'image/png') | e }}"
 src="data:image/png;base64,{{ output.data['image/png'] }}">
 </div>
 {%- endblock -%}"""
@@ -47,10 +47,7 @@ def find_lesson(number: str) -> Path:
     by_name = {path.name: path for path in lessons.values()}
     found = lessons.get(name) or by_name.get(Path(number).name)
     if not found:
-        raise ValueError(
-            f"Expected one of the lessons {', '.join(lessons) or '(there are no notebooks here)'}, "
-            f"received {number!r}."
-        )
+        raise ValueError(f"Expected one of the lessons {', '.join(lessons)}, received {number!r}.")
     return found
 
 
@@ -63,30 +60,38 @@ def name_below_notebooks(path: Path) -> str:
     return path.relative_to(settings.project_dir() / "notebooks").with_suffix("").as_posix()
 
 
-def run_lesson(path: Path, *, in_place: bool = False, progress: bool = True) -> list[Path]:
+def run_lesson(
+    path: Path, folder: Path | None = None, *, in_place: bool = False, progress: bool = True
+) -> list[Path]:
     """Executes a notebook from the first cell to the last.
 
     Args:
         path: The notebook.
-        in_place: Whether to replace the notebook with the executed one. Otherwise a copy and a
-            page for the browser are written to the folder `runs`.
+        folder: Where a copy and a page for the browser are written; `None` means the folder `runs`.
+        in_place: Whether to replace the notebook with the executed one instead.
         progress: Whether to show a progress line.
 
     Returns:
         The files written.
 
     Raises:
-        nbclient.exceptions.CellExecutionError: If a cell fails; the message shows the cell.
+        nbclient.exceptions.CellExecutionError: If a cell fails, or shows an error without
+            failing, as a widget that cannot be displayed does; the message shows the cell.
+        OSError: If the folder cannot be written; that is checked before the first cell runs.
     """
     import nbformat
+    from nbclient.exceptions import CellExecutionError
 
+    folder = path.parent if in_place else folder or settings.project_dir() / "runs"
+    check_writable(folder)
     notebook = nbformat.read(path, as_version=4)
     cells = sum(cell.cell_type == "code" for cell in notebook.cells)
     with Progress(cells, path.stem, shown=progress) as line:
         build_client(notebook, path, on_cell_executed=lambda **_: line.advance()).execute()
+    for _, cell, output in find_errors(notebook):
+        raise CellExecutionError.from_cell_and_msg(cell, output)
     if in_place:
         return [_write_notebook(notebook, path)]
-    folder = settings.project_dir() / "runs"
     page = folder / f"{path.stem}.html"
     with atomic_write(page) as beside:
         beside.write_text(to_html(notebook), encoding="utf-8")
@@ -116,6 +121,22 @@ def build_client(notebook, path: Path, **options):
         extra_arguments=["--IPKernelApp.log_level=ERROR"],
         **options,
     )
+
+
+def find_errors(notebook) -> Iterator[tuple]:
+    """Gives every error in a notebook's outputs, except in cells that are meant to fail.
+
+    Args:
+        notebook: The notebook as `nbformat.read` returns it.
+
+    Yields:
+        The number of the cell among all cells, from 0; the cell; and the output.
+    """
+    for number, cell in enumerate(notebook.cells):
+        if cell.cell_type == "code" and "raises-exception" not in cell.metadata.get("tags", []):
+            for output in cell.outputs:
+                if output.output_type == "error":
+                    yield number, cell, output
 
 
 def _write_notebook(notebook, path: Path) -> Path:
@@ -148,15 +169,20 @@ def to_html(notebook) -> str:
     return page
 
 
-def choose_lessons(numbers: list[str]) -> Iterator[Path]:
+def choose_lessons(numbers: list[str]) -> list[Path]:
     """Returns the notebooks of the given lessons.
 
     Args:
         numbers: Numbers as in `find_lesson`; `"all"` stands for every notebook.
 
     Raises:
+        FileNotFoundError: If there are no notebooks at all.
         ValueError: If there is no such lesson.
     """
-    if "all" in numbers:
-        return iter(list_lessons().values())
-    return iter([find_lesson(number) for number in numbers])
+    lessons = list_lessons()
+    if not lessons:
+        raise FileNotFoundError(
+            f"Expected the course's notebooks in {settings.project_dir() / 'notebooks'}, found "
+            "none. Run this in the folder that holds the course's README.md."
+        )
+    return list(lessons.values()) if "all" in numbers else [find_lesson(each) for each in numbers]

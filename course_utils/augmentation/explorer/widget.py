@@ -163,8 +163,9 @@ class AugmentationExplorer:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:
         """Returns the live widget and, for pages that run nothing, a still picture."""
-        data = dict(self.widget._repr_mimebundle_())
-        data["text/plain"] = SENTENCE
+        # Written here, since the widgets of ipywidgets 7 (Colab's) have no _repr_mimebundle_.
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
+        data = {"application/vnd.jupyter.widget-view+json": view, "text/plain": SENTENCE}
         data["image/png"] = base64.b64encode(self.draw_still()).decode("ascii")
         return data, {"image/png": {"alt": self._alternative()}}
 
