@@ -260,7 +260,7 @@ def test_the_manifest_of_a_copied_folder_serves_the_copy(own_cache, made, tmp_pa
 
 def test_an_entry_of_another_format_is_set_aside(own_cache, made, monkeypatch, capsys):
     cache.load_or_make("a/b.entry", made)
-    monkeypatch.setattr(entries, "FIRST_LINE", b"course_utils entry, format 2\n")
+    monkeypatch.setattr(entries, "FIRST_LINE", b"course_utils entry, format 3\n")
     cache.load_or_make("a/b.entry", made)
     assert len(made.times) == 2
     assert "as an entry of this version of course_utils" in capsys.readouterr().out

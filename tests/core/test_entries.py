@@ -148,7 +148,8 @@ def test_arrays_do_not_pass_under_another_entrys_header(tmp_path):
     assert sums[0] != sums[1]
 
 
-ROW = entries.CHUNK // entries.ROWS // 8  # numbers in a row of a table
+ROW = 1024  # numbers: a page of features
+CHUNK = entries.CHUNK // 8  # numbers that are hashed at once
 
 
 def move(numbers, start, end, size):
@@ -161,14 +162,14 @@ def move(numbers, start, end, size):
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda numbers: move(numbers, 0, ROW, ROW),  # a row for another
-        lambda numbers: move(numbers, 5, 5 + 3 * ROW, 1),  # a number for one of its column
-        lambda numbers: move(numbers, 5, 6, 1),  # and for one of its row
+        lambda numbers: move(numbers, 0, ROW, ROW),  # one photo's features for another's
+        lambda numbers: move(numbers, 5, 5 + 3 * ROW, 1),
+        lambda numbers: move(numbers, 5, 6, 1),  # a number for its neighbor
         lambda numbers: move(numbers, 5, 2 * ROW + 6, 1),
-        lambda numbers: move(numbers, 0, ROW * entries.ROWS, ROW * entries.ROWS),  # a table
+        lambda numbers: move(numbers, 0, CHUNK, CHUNK),
         lambda numbers: move(numbers, 512, 512 + 64 * ROW, 512),  # a page of memory
         lambda numbers: numbers.__setitem__(slice(100, 100 + 20 * ROW), 0),
-        lambda numbers: numbers.__setitem__(slice(ROW * entries.ROWS, None), 0),
+        lambda numbers: numbers.__setitem__(slice(CHUNK, None), 0),
         lambda numbers: numbers.__setitem__(
             [7, 7 + ROW], numbers[[7, 7 + ROW]] ^ np.uint64(1 << 63)
         ),
@@ -179,7 +180,7 @@ def move(numbers, start, end, size):
     ],
 )
 def test_what_is_moved_or_cleared_within_a_large_entry_is_damage(tmp_path, damage):
-    numbers = np.random.default_rng(1).integers(2**64, size=3 * ROW * entries.ROWS + 5, dtype="u8")
+    numbers = np.random.default_rng(1).integers(2**64, size=3 * CHUNK + 5, dtype="u8")
     path = write(tmp_path, "a.entry", {"numbers": numbers})
     stored = np.memmap(path, "u8", "r+", len(entries.FIRST_LINE), numbers.shape)
     damage(stored)
@@ -225,7 +226,7 @@ def test_arrays_of_different_numbers_of_photos_are_named(tmp_path):
 )
 def test_a_header_that_makes_no_sense_is_damage(tmp_path, about):
     header = json.dumps(about).encode()
-    last = entries.LAST_LINE.format(len(header), entries.zlib.crc32(header)).encode()
+    last = entries.LAST_LINE.format(len(header), entries.xxhash.xxh3_64_intdigest(header)).encode()
     (tmp_path / "cd.entry").write_bytes(entries.FIRST_LINE + header + last)
     with pytest.raises(Damaged):
         open_entry(tmp_path / "cd.entry", NAME)

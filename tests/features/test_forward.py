@@ -324,7 +324,7 @@ def test_bfloat16_has_to_be_worth_its_rounding(any_channels, timed, bfloat16, co
     assert choose_precision(build_base()) == expected
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"course_utils entry, format 1\n{}", b"[" * 10**5])
+@pytest.mark.parametrize("content", [b"", b"{", b"course_utils entry, format 2\n{}", b"[" * 10**5])
 def test_a_damaged_record_is_timed_again(make_base, timed, own_cache, content, capsys):
     choose_precision(make_base())
     (record,) = (own_cache / forward.SPEEDS).iterdir()

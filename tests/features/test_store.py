@@ -349,7 +349,7 @@ def empty(path):
 
 
 def garbage(path):
-    path.write_bytes(b"course_utils entry, format 1\ngarbage {[")
+    path.write_bytes(b"course_utils entry, format 2\ngarbage {[")
 
 
 def one_bit(path):
