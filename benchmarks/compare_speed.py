@@ -13,7 +13,7 @@ from measuring import (
     time_in_turns,
 )
 
-from course_utils.core import backend, settings
+from course_utils.core import backend, environment
 
 backend.import_tensorflow()
 from course_utils.augmentation.policy import Augmentation  # noqa: E402 (TensorFlow is to be quiet first)
@@ -43,7 +43,7 @@ def _measure_size(train_photos: int, valid_photos: int, batch_size: int, epochs:
 
     def run_compare():
         # What is finished is kept; it is to be trained again.
-        shutil.rmtree(settings.cache_dir() / "comparisons", ignore_errors=True)
+        shutil.rmtree(environment.cache_dir() / "comparisons", ignore_errors=True)
         compare(POLICIES, splits, base, **options)
 
     with new_cache():

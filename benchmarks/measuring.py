@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from course_utils.core import settings
+from course_utils.core import environment
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def new_cache() -> Iterator[Path]:
     """Gives an empty cache for what is timed; what needs the weights has to load them before."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        settings.environment(COURSE_CACHE_DIR=folder, COURSE_PREPARED_DIR=None),
+        environment.using(COURSE_CACHE_DIR=folder, COURSE_PREPARED_DIR=None),
     ):
         yield Path(folder)
 

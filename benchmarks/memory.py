@@ -28,7 +28,7 @@ from measuring import (
     watch_memory,
 )
 
-from course_utils.core import settings
+from course_utils.core import environment
 
 TIMES = (1, 2, 4, 8)
 PHOTOS, VGG16_PHOTOS = 1250, 32  # whole batches of the base
@@ -92,7 +92,7 @@ def _draw(found) -> None:
     axes[0].set_yscale("log")
     axes[1].set_ylim(bottom=0)
     fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", fontsize=8)
-    path = settings.project_dir() / "runs" / "benchmarks" / "growth.png"
+    path = environment.project_dir() / "runs" / "benchmarks" / "growth.png"
     path.parent.mkdir(parents=True, exist_ok=True)
     fig.savefig(path, dpi=120)
     plt.close(fig)

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from measuring import Row, tell_load
 
-from course_utils.core import backend, settings
+from course_utils.core import backend, environment
 from course_utils.core.files import atomic_write
 
 # By part: the module with its `measure`, and what the part is about. A module is imported when
@@ -71,7 +71,7 @@ def describe_machine() -> str:
 
 def find_part(name: str) -> Path:
     """Returns where a part is kept."""
-    return settings.project_dir() / "runs" / "benchmarks" / f"{name}.json"
+    return environment.project_dir() / "runs" / "benchmarks" / f"{name}.json"
 
 
 def run_part(name: str, chosen: argparse.Namespace) -> None:

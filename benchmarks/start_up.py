@@ -6,7 +6,7 @@ import statistics
 import nbformat
 from measuring import Row, median_ratio, new_cache, run_python, time_in_turns
 
-from course_utils.core import settings
+from course_utils.core import environment
 from course_utils.lessons import notebooks
 
 ROUNDS = 3
@@ -25,7 +25,7 @@ def measure(chosen: argparse.Namespace) -> list[Row]:
     }
     with (
         new_cache(),
-        settings.environment(TF_CPP_MIN_LOG_LEVEL="3", COURSE_DATA_DIR=settings.SYNTHETIC),
+        environment.using(TF_CPP_MIN_LOG_LEVEL="3", COURSE_DATA_DIR=environment.SYNTHETIC),
     ):
         rivals = {
             name: lambda script=script: run_python("-c", script) for name, script in scripts.items()

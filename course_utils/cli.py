@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from course_utils.core import settings
+from course_utils.core import environment, settings
 from course_utils.core.files import check_writable
 
 
@@ -49,7 +49,7 @@ def fetch_all(out: Path, *, source: str | None = None) -> int:
     outcomes = prepare.prepare_folder(out, source=source)
     print(prepare.describe_folder(out))
     print(f"Students read it where it is mounted: COURSE_PREPARED_DIR={out.resolve()}")
-    for name, value in settings.overrides().items():
+    for name, value in environment.overrides().items():
         print(f"It was made under {name}={value}: students need the same.")
     return _report_failures(outcomes)
 
@@ -64,7 +64,7 @@ def check(numbers: list[str], out: Path) -> int:
 
     paths = notebooks.choose_lessons(numbers or ["all"])
     check_writable(out)
-    check_writable(settings.cache_dir())
+    check_writable(environment.cache_dir())
     # Here, once, and not by two notebooks at the same time.
     print(dataset.load_car_or_truck(settings.load_settings(backend.choose_profile())).source)
     vgg16.load_vgg16_weights()
@@ -122,7 +122,7 @@ def run(numbers: list[str], out: Path, *, in_place: bool) -> int:
 
     paths = notebooks.choose_lessons(numbers)
     check_machine()
-    for folder in [settings.cache_dir(), *([] if in_place else [out])]:
+    for folder in [environment.cache_dir(), *([] if in_place else [out])]:
         check_writable(folder)
     for path in paths:
         print(f"Running {path.name} …", flush=True)
@@ -154,7 +154,7 @@ def clean(*, everything: bool) -> int:
 
     freed = clean_cache(everything=everything)
     kept = "" if everything else "; weights and downloaded photos stay (--all removes them too)"
-    print(f"{freed / 1e6:,.0f} MB freed in {settings.cache_dir()}{kept}.")
+    print(f"{freed / 1e6:,.0f} MB freed in {environment.cache_dir()}{kept}.")
     return 0
 
 
@@ -207,19 +207,21 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run_command(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> int:
-    runs = settings.project_dir() / "runs"
+    runs = environment.project_dir() / "runs"
     if chosen.command == "doctor":
         return doctor()
     if chosen.command == "fetch":
         if chosen.all:
-            return fetch_all(chosen.out or settings.data_dir() / "prepared", source=chosen.weights)
+            return fetch_all(
+                chosen.out or environment.data_dir() / "prepared", source=chosen.weights
+            )
         if chosen.out:
             parser.error("--out goes with --all; the cache is where COURSE_CACHE_DIR says")
         return fetch(source=chosen.weights)
     if chosen.command == "run":
         return run(chosen.lessons, chosen.out or runs, in_place=chosen.in_place)
     if chosen.command == "check":
-        with settings.environment(**_asked_for(chosen)):
+        with environment.using(**_asked_for(chosen)):
             return check(chosen.lessons, chosen.out or runs / "check")
     if chosen.command == "figures":
         if chosen.check and (chosen.data or chosen.format != "png"):
@@ -230,7 +232,7 @@ def _run_command(parser: argparse.ArgumentParser, chosen: argparse.Namespace) ->
             chosen.out or runs / "figures",
             only=chosen.only,
             file_format=chosen.format,
-            photos=chosen.data or settings.SYNTHETIC,
+            photos=chosen.data or environment.SYNTHETIC,
             checked=chosen.check,
         )
     if chosen.command == "exercises":
@@ -246,7 +248,9 @@ def _asked_for(chosen: argparse.Namespace) -> dict[str, str]:
     if chosen.data:
         # A path on the command line counts from where the command was given.
         named = (
-            chosen.data if chosen.data == settings.SYNTHETIC else str(Path(chosen.data).resolve())
+            chosen.data
+            if chosen.data == environment.SYNTHETIC
+            else str(Path(chosen.data).resolve())
         )
         asked["COURSE_DATA_DIR"] = named
     if chosen.profile:

@@ -13,8 +13,8 @@ import numpy as np
 
 import course_utils as cu
 from course_utils.core.backend import device, import_tensorflow, processor
+from course_utils.core.environment import data_dir
 from course_utils.core.files import atomic_write
-from course_utils.core.settings import data_dir
 from course_utils.exercises import vehicle_questions
 
 tensorflow = import_tensorflow()

@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 import nbformat
 
-from course_utils.core import backend, settings
+from course_utils.core import backend, environment
 from course_utils.core.files import atomic_write
 from course_utils.lessons import notebooks, published
 
@@ -53,7 +53,7 @@ def main() -> None:
         notebooks.build_client(notebook, path).execute()
         text = "".join(output.text for output in notebook.cells[-1].outputs)
         head = "".join(f"# {line}\n" for line in (*about, f"What lesson {number} measured."))
-        with atomic_write(settings.data_dir() / "results" / name) as beside:
+        with atomic_write(environment.data_dir() / "results" / name) as beside:
             beside.write_text(head + text, encoding="utf-8")
         print(f"{name} is written.", flush=True)
 

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from mnn_base import MnnBase, check_features
 
-from course_utils.core import backend, settings
+from course_utils.core import backend, environment, settings
 from course_utils.core.files import atomic_write
 from course_utils.features.batches import StoredViews
 from course_utils.features.store import prepare_features
@@ -288,7 +288,7 @@ def write_table(table: pd.DataFrame, name: str) -> None:
     ]
     text = "".join(f"# {line}\n" for line in about)
     text += table.round(DECIMALS).to_csv(lineterminator="\n")
-    with atomic_write(settings.data_dir() / "results" / f"{name}.csv") as beside:
+    with atomic_write(environment.data_dir() / "results" / f"{name}.csv") as beside:
         beside.write_text(text, encoding="utf-8", newline="\n")
     print(f"\n{name}.csv\n{table.round(4).to_string(max_rows=40)}", flush=True)
 

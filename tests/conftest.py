@@ -71,7 +71,7 @@ def no_kaggle(monkeypatch):
 @pytest.fixture(scope="session")
 def stored_weights() -> Path:
     """The verified weights where this machine keeps them; fetched there the first time."""
-    from course_utils.core import settings
+    from course_utils.core import cache
     from course_utils.models import vgg16
 
     with pytest.MonkeyPatch.context() as outside:
@@ -81,7 +81,7 @@ def stored_weights() -> Path:
             else:
                 outside.delenv(name, raising=False)
         arrays = vgg16.load_vgg16_weights()
-        for path in settings.list_stored(vgg16.STORED_NAME):
+        for path in cache.list_stored(vgg16.STORED_NAME):
             try:
                 vgg16.read_stored(path)
             except vgg16.DAMAGE:

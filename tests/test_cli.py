@@ -8,7 +8,7 @@ from packaging.requirements import Requirement
 
 from course_utils import cli as command_line
 from course_utils.core import cache as store
-from course_utils.core import settings
+from course_utils.core import environment
 from course_utils.lessons import doctor, guesses
 from course_utils.models import vgg16
 
@@ -93,13 +93,13 @@ def test_a_relative_folder_counts_from_the_course_and_not_from_where_python_star
     monkeypatch, tmp_path
 ):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(settings, "project_dir", lambda: tmp_path / "course")
+    monkeypatch.setattr(environment, "project_dir", lambda: tmp_path / "course")
     mine = tmp_path / "course" / "data" / "mine"
     mine.mkdir(parents=True)
     for name in ("COURSE_DATA_DIR", "COURSE_CACHE_DIR", "COURSE_PREPARED_DIR"):
         monkeypatch.setenv(name, "data/mine")
-    assert settings.photos_override() == str(mine)
-    assert settings.cache_dir() == settings.prepared_dir() == mine
+    assert environment.photos_override() == str(mine)
+    assert environment.cache_dir() == environment.prepared_dir() == mine
 
 
 def test_doctor_names_a_folder_of_photos_that_is_not_there(monkeypatch):
@@ -150,7 +150,7 @@ def test_doctor_asks_for_the_dependencies_that_the_course_declares(monkeypatch, 
 
 
 def test_doctor_says_that_keras_is_newer_than_what_was_checked(monkeypatch, tmp_path):
-    monkeypatch.setattr(settings, "project_dir", lambda: tmp_path)
+    monkeypatch.setattr(environment, "project_dir", lambda: tmp_path)
     (tmp_path / "constraints.txt").write_text("keras==3.1.0\ntensorflow==99.0.0\n")
     (note,) = doctor._list_newer()
     assert note == "keras is newer than 3.1, which the course was last checked with"
@@ -173,10 +173,10 @@ def test_doctor_names_a_cache_that_cannot_be_written(cache):
 
 def test_the_cache_is_found_first_where_it_was_prepared(tmp_path, monkeypatch, cache):
     put(cache / "weights" / "w.npz")
-    assert settings.find_stored("weights/w.npz") == cache / "weights/w.npz"
+    assert store.find_stored("weights/w.npz") == cache / "weights/w.npz"
     put(tmp_path / "prepared" / "weights" / "w.npz")
     monkeypatch.setenv("COURSE_PREPARED_DIR", str(tmp_path / "prepared"))
-    assert settings.find_stored("weights/w.npz") == tmp_path / "prepared/weights/w.npz"
+    assert store.find_stored("weights/w.npz") == tmp_path / "prepared/weights/w.npz"
 
 
 def test_answers_go_with_the_test_alone(capsys):
@@ -194,7 +194,7 @@ def test_a_reader_that_has_enough_is_no_error():
 
 @pytest.mark.parametrize("words", [["run", "all"], ["run", "02"], ["check"]])
 def test_where_no_notebooks_are_that_is_said(words, monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(settings, "project_dir", lambda: tmp_path)
+    monkeypatch.setattr(environment, "project_dir", lambda: tmp_path)
     assert command_line.main(words) == 1
     error = capsys.readouterr().err
     assert f"notebooks in {tmp_path / 'notebooks'}, found none" in error
@@ -216,7 +216,7 @@ Box()"""
 
 @pytest.mark.parametrize("words", [["run", "00"], ["check", "00"]])
 def test_a_value_that_cannot_be_shown_is_a_failure(words, monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(settings, "project_dir", lambda: tmp_path)
+    monkeypatch.setattr(environment, "project_dir", lambda: tmp_path)
     monkeypatch.setenv("COURSE_DATA_DIR", "synthetic")
     monkeypatch.setattr(vgg16, "load_vgg16_weights", list)
     write_lesson(tmp_path, UNSHOWN)
@@ -225,7 +225,7 @@ def test_a_value_that_cannot_be_shown_is_a_failure(words, monkeypatch, tmp_path,
 
 
 def test_run_writes_where_it_is_told(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(settings, "project_dir", lambda: tmp_path)
+    monkeypatch.setattr(environment, "project_dir", lambda: tmp_path)
     write_lesson(tmp_path, "print(6 * 7)")
     assert command_line.main(["run", "00", "--out", str(tmp_path / "mine")]) == 0
     made = {path.name for path in (tmp_path / "mine").iterdir()}
@@ -243,7 +243,7 @@ def test_run_writes_where_it_is_told(monkeypatch, tmp_path, capsys):
 def test_a_place_that_cannot_be_written_is_said_before_a_cell_runs(
     words, advice, monkeypatch, tmp_path, cache, capsys
 ):
-    monkeypatch.setattr(settings, "project_dir", lambda: tmp_path)
+    monkeypatch.setattr(environment, "project_dir", lambda: tmp_path)
     monkeypatch.chdir(tmp_path)
     write_lesson(tmp_path, "open('begun', 'w')")
     (tmp_path / "place" if "--out" in words else cache).write_text("a file in the way")

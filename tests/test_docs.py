@@ -14,11 +14,11 @@ import yaml
 from keras import layers
 
 import course_utils
-from course_utils.core import settings
+from course_utils.core import environment
 from course_utils.data.dataset import splits_from_arrays
 from course_utils.training.fit import fit
 
-PROJECT = settings.project_dir()
+PROJECT = environment.project_dir()
 PAGE = (PROJECT / "docs" / "stored-features.md").read_text(encoding="utf-8")
 SIZE = (16, 16)
 STORED = {"method": "stored_features", "precision": "float32", "views": 1, "verbose": 1}

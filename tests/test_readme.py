@@ -6,10 +6,10 @@ import nbformat
 import pytest
 import yaml
 
-from course_utils.core import settings
+from course_utils.core import environment
 from course_utils.lessons import notebooks
 
-PROJECT = settings.project_dir()
+PROJECT = environment.project_dir()
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 
-from course_utils.core import settings
+from course_utils.core import environment, settings
 from course_utils.core.machine import check_machine
 from course_utils.core.settings import Settings
 
@@ -95,7 +95,7 @@ def choose_profile(profile: str = "auto") -> str:
     Returns:
         The profile's name, not checked; `load_settings` checks it.
     """
-    wanted = settings.profile_override() or profile
+    wanted = environment.profile_override() or profile
     if wanted == "auto":
         return "full" if device() == "GPU" else "quick"
     return wanted
@@ -118,9 +118,9 @@ def start_lesson(profile: str = "auto") -> Settings:
         ValueError: If there is no such profile.
         FileNotFoundError: If `COURSE_PREPARED_DIR` is set, but there is no such folder.
     """
-    prepared = settings.prepared_dir()
+    prepared = environment.prepared_dir()
     if prepared and not (prepared / "weights").is_dir():
-        print(f"ATTENTION: {prepared} {settings.EMPTY_PREPARED}.")
+        print(f"ATTENTION: {prepared} {environment.EMPTY_PREPARED}.")
     found = device()
     chosen = settings.load_settings(choose_profile(profile))
     set_seed(chosen.seed)

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-from course_utils.core import settings
+from course_utils.core import environment
 from course_utils.core.entries import ENDING, Damaged, Entry, open_entry, write_entry
 from course_utils.core.files import explain_failure, readable_name, replace
 from course_utils.core.manifest import note_made
@@ -56,6 +56,43 @@ def name_entry(folder: str, about) -> str:
     return f"{folder}/{digest(about)}{ENDING}"
 
 
+def find_stored(relative: str | Path) -> Path | None:
+    """Returns a file or folder of the prepared folder or the cache, whichever has it first.
+
+    Args:
+        relative: The path relative to the cache.
+
+    Returns:
+        The path, or `None` if neither has it.
+    """
+    return next(iter(list_stored(relative)), None)
+
+
+def list_stored(relative: str | Path) -> list[Path]:
+    """Returns all copies of a file or folder: of the prepared folder first, then of the cache.
+
+    Args:
+        relative: The path relative to the cache.
+    """
+    folders = [folder for folder in (environment.prepared_dir(), environment.cache_dir()) if folder]
+    return [folder / relative for folder in folders if (folder / relative).exists()]
+
+
+def stored_place(folder: Path) -> Path | None:
+    """Returns a folder's path relative to the prepared folder or the cache.
+
+    Args:
+        folder: Any folder.
+
+    Returns:
+        The relative path, or `None` if the folder is in neither of them.
+    """
+    for root in (environment.prepared_dir(), environment.cache_dir()):
+        if root and folder.resolve().is_relative_to(root.resolve()):
+            return folder.resolve().relative_to(root.resolve())
+    return None
+
+
 def load(
     name: str,
     *,
@@ -72,7 +109,7 @@ def load(
         arrays: The arrays it must hold, as for `open_entry`.
         check: Called with a verified entry. It returns whether to take it, or raises `Damaged`.
     """
-    for path in settings.list_stored(name):
+    for path in list_stored(name):
         entry = _accept(path, _examine(path, name, arrays, check))
         if entry:
             return entry
@@ -86,7 +123,7 @@ def load_folder(folder: str, *, arrays: Mapping[str, tuple]) -> list[Entry]:
         folder: The folder's path below the cache, with slashes.
         arrays: The arrays that each must hold, as for `open_entry`.
     """
-    roots = dict.fromkeys(settings.list_stored(folder))
+    roots = dict.fromkeys(list_stored(folder))
     paths = [path for root in roots for path in sorted(root.glob(f"*{ENDING}"))]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         examined = list(
@@ -106,7 +143,7 @@ def save(
         replace: Whether an entry that another process has written meanwhile gives way. It stays
             where both hold the same, so that nothing changes under a reader.
     """
-    path = settings.cache_dir() / name
+    path = environment.cache_dir() / name
     if not replace:
         found = _examine(path, name, None)
         if isinstance(found, Entry):
@@ -129,7 +166,7 @@ def load_or_make(name: str, make: Callable[[], Mapping | Iterable], **options) -
         >>> def make():
         ...     print("making it")
         ...     return {"answer": 42}
-        >>> with TemporaryDirectory() as folder, settings.environment(COURSE_CACHE_DIR=folder):
+        >>> with TemporaryDirectory() as folder, environment.using(COURSE_CACHE_DIR=folder):
         ...     [load_or_make("answers/a.entry", make).facts["answer"] for _ in range(2)]
         making it
         [42, 42]
@@ -145,7 +182,7 @@ def load_own(name: str) -> dict:
     Args:
         name: The entry's path below the cache, with slashes.
     """
-    path = settings.cache_dir() / name
+    path = environment.cache_dir() / name
     try:
         return open_entry(path, name).facts
     except FileNotFoundError:
@@ -169,12 +206,12 @@ def save_own(name: str, facts: Mapping[str, object]) -> None:
 
     Example:
         >>> from tempfile import TemporaryDirectory
-        >>> with TemporaryDirectory() as folder, settings.environment(COURSE_CACHE_DIR=folder):
+        >>> with TemporaryDirectory() as folder, environment.using(COURSE_CACHE_DIR=folder):
         ...     save_own("guesses.entry", {"gap": "smaller"})
         ...     load_own("guesses.entry")
         {'gap': 'smaller'}
     """
-    write_entry(settings.cache_dir() / name, name, facts.items())
+    write_entry(environment.cache_dir() / name, name, facts.items())
 
 
 def _examine(path: Path, name: str, arrays, check=lambda entry: True) -> Entry | Exception | None:
@@ -214,8 +251,8 @@ def _accept(path: Path, examined: Entry | Exception | None) -> Entry | None:
         return examined
     why = f"{readable_name(path)} is damaged: {examined}."
     aside = None
-    prepared = settings.prepared_dir()
-    is_prepared = prepared and prepared != settings.cache_dir() and path.is_relative_to(prepared)
+    prepared = environment.prepared_dir()
+    is_prepared = prepared and prepared != environment.cache_dir() and path.is_relative_to(prepared)
     if isinstance(examined, Damaged) and not is_prepared:
         with suppress(OSError):  # Gone already, or in a place that cannot be written.
             aside = _set_aside(path)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from course_utils.core import settings
+from course_utils.core import environment
 
 _ADVICE = {
     errno.ENOSPC: "The disk is full. Free some space (python -m course_utils clean empties the "
@@ -77,7 +77,7 @@ def explain_failure(path: Path) -> Iterator[None]:
 
 
 def _advise_place(path: Path) -> str:
-    if path.is_relative_to(settings.cache_dir()):
+    if path.is_relative_to(environment.cache_dir()):
         return "Set COURSE_CACHE_DIR to a folder of yours"
     return "Name a folder of yours with --out"
 

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from course_utils.core import backend, settings
+from course_utils.core import backend, environment
 
 HALF_CAPABILITY = (7, 0)  # NVIDIA's first with tensor cores; before it float16 gains nothing
 LIMIT = 5  # seconds for nvidia-smi, which hangs on a broken driver
@@ -51,7 +51,7 @@ def explain_unseen() -> str:
     if not card or list_gpus():
         return ""
     found = f"There is {card}, but TensorFlow does not see it: "
-    hidden = settings.visible_gpus()
+    hidden = environment.visible_gpus()
     if hidden in ("", "-1"):
         return f"{found}CUDA_VISIBLE_DEVICES={hidden!r} hides it. Unset it and start again."
     if platform.system() == "Windows":

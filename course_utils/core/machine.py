@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from course_utils.core import settings
+from course_utils.core import environment
 
 OLDEST, NEWEST = (3, 11), (3, 13)
 CPU_FACTS = Path("/proc/cpuinfo")
@@ -55,8 +55,8 @@ def list_misfits() -> Iterator[str]:
 def find_keras_misfit() -> str | None:
     """Returns a sentence if Keras is set to another backend or image format, otherwise `None`."""
     for name, found, wanted in (
-        ("backend", settings.keras_backend(), "tensorflow"),
-        ("image_data_format", settings.keras_image_format(), "channels_last"),
+        ("backend", environment.keras_backend(), "tensorflow"),
+        ("image_data_format", environment.keras_image_format(), "channels_last"),
     ):
         if found and found[0] != wanted:
             value, place = found

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from course_utils.core import settings
+from course_utils.core import environment
 from course_utils.core.entries import ENDING
 from course_utils.core.files import atomic_folder, atomic_write, explain_failure, remove
 
@@ -30,7 +30,7 @@ def note_made(*paths: Path, ending: str = "") -> None:
     Raises:
         OSError: If the manifest cannot be written.
     """
-    folder = settings.cache_dir()
+    folder = environment.cache_dir()
     lines = [
         _write_line(path.relative_to(folder).as_posix() + ending)
         for path in paths
@@ -69,7 +69,7 @@ def list_made() -> list[str]:
     """
     made = {}
     try:
-        lines = (settings.cache_dir() / MANIFEST).read_bytes().splitlines()
+        lines = (environment.cache_dir() / MANIFEST).read_bytes().splitlines()
     except FileNotFoundError:
         return []
     for line in lines:
@@ -90,14 +90,14 @@ def clean_cache(*, everything: bool) -> int:
 
     Example:
         >>> from tempfile import TemporaryDirectory
-        >>> with TemporaryDirectory() as folder, settings.environment(COURSE_CACHE_DIR=folder):
+        >>> with TemporaryDirectory() as folder, environment.using(COURSE_CACHE_DIR=folder):
         ...     note_made(Path(folder, "made.txt"))
         ...     for name in ("made.txt", "own.txt"):
         ...         size = Path(folder, name).write_text("text")
         ...     clean_cache(everything=True), [path.name for path in Path(folder).iterdir()]
         (4, ['own.txt'])
     """
-    folder, freed, kept = settings.cache_dir(), 0, []
+    folder, freed, kept = environment.cache_dir(), 0, []
     for name in list_made():
         if not everything and PurePosixPath(name).parts[0] in DOWNLOADED:
             kept.append(name)

@@ -11,7 +11,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from course_utils.core import settings
+from course_utils.core import cache, environment
 from course_utils.core.files import atomic_write, folder_size
 from course_utils.core.manifest import made_folder, note_made
 from course_utils.core.progress import Progress
@@ -54,14 +54,14 @@ def download_photos(*, retry: bool = False, progress: bool = True) -> Path:
         DownloadFailed: If Kaggle cannot be reached, sends nothing for 30 s, or the download
             failed in the last six hours.
     """
-    stored = settings.find_stored(STORED_NAME)
+    stored = cache.find_stored(STORED_NAME)
     if stored:
         return stored
     if not retry:
         _raise_remembered()
     if progress:
         print(f"Downloading the photos {DATASET} from Kaggle …", flush=True)
-    target = settings.cache_dir() / STORED_NAME
+    target = environment.cache_dir() / STORED_NAME
     try:
         with made_folder(target) as beside:
             found = _run(beside / "download", progress)
@@ -72,7 +72,7 @@ def download_photos(*, retry: bool = False, progress: bool = True) -> Path:
     except _Elsewhere as mounted:
         return mounted.args[0]
     except DownloadFailed as error:
-        failed = settings.cache_dir() / FAILED_NAME
+        failed = environment.cache_dir() / FAILED_NAME
         with suppress(OSError):
             note_made(failed)
             with atomic_write(failed) as record:
@@ -89,7 +89,7 @@ def _remove_all_but(folder: Path, name: str) -> None:
 
 def _raise_remembered() -> None:
     try:
-        failed = json.loads((settings.cache_dir() / FAILED_NAME).read_text())
+        failed = json.loads((environment.cache_dir() / FAILED_NAME).read_text())
         age, why = time.time() - failed["when"], str(failed["why"])
     except (OSError, ValueError, LookupError, TypeError):
         return  # No failure is stored.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from course_utils.core import cache, settings
+from course_utils.core import cache
 from course_utils.core.entries import Entry, StoredArray
 from course_utils.core.files import readable_name
 from course_utils.core.progress import Progress
@@ -114,7 +114,7 @@ def _describe_files(folder: Path, files: list[Path], image_size: tuple[int, int]
     What the kit has put among its own files is written once and never changed. A class may have
     it copied or mounted elsewhere, so neither its place nor its date counts.
     """
-    stored = settings.stored_place(folder)
+    stored = cache.stored_place(folder)
     kept = stored is not None and stored.parts[:1] in (("synthetic",), ("photos",))
     place = stored.as_posix() if kept else str(folder.resolve())
     facts = [(path, path.stat()) for path in files]

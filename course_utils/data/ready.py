@@ -4,7 +4,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from course_utils.core import cache, settings
+from course_utils.core import cache, environment
 from course_utils.core.manifest import made_folder
 from course_utils.core.settings import Settings
 from course_utils.data.dataset import Photos, load_car_or_truck
@@ -43,10 +43,10 @@ def prepare_photos(
         *([each.keys.tolist(), each.labels[:, 0].tolist()] for each in photos.values()),
     ]
     name = Path("ready", cache.digest(about))
-    stored = settings.find_stored(name)
+    stored = cache.find_stored(name)
     if stored:
         return stored
-    ready = settings.cache_dir() / name
+    ready = environment.cache_dir() / name
     with made_folder(ready) as beside:
         for split in SPLITS:
             _write_split(photos[split], splits.class_names, beside / split)

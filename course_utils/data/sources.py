@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from course_utils.core import settings
+from course_utils.core import cache, environment
+from course_utils.core.environment import SYNTHETIC
 from course_utils.core.files import explain_failure, readable_name
-from course_utils.core.settings import SYNTHETIC, Settings
+from course_utils.core.settings import Settings
 from course_utils.data import archives, kaggle
 from course_utils.data.folders import describe_not_taken
 
@@ -42,24 +43,24 @@ def find_photos(
     """
     for given, giver in (
         (folder, "the argument `folder`"),
-        (settings.photos_override(), "the environment variable COURSE_DATA_DIR"),
+        (environment.photos_override(), "the environment variable COURSE_DATA_DIR"),
     ):
         if given and str(given) == SYNTHETIC:
             source = f"Synthetic vehicles from the course kit, as {giver} asks."
             return _find_synthetic(chosen), source
         if given:
             return _find_given(Path(given).expanduser(), giver)
-    prepared = settings.prepared_dir()
+    prepared = environment.prepared_dir()
     if prepared and (prepared / CLASS_PHOTOS).is_dir():
         return prepared / CLASS_PHOTOS, "Photos from the folder prepared for this class."
-    kept = settings.data_dir() / "car-or-truck"
+    kept = environment.data_dir() / "car-or-truck"
     if kept.is_dir():
         return kept, "Photos from data/car-or-truck."
     for mount in MOUNTS:
         if mount.is_dir():
             return mount, f"Photos from Kaggle's mount {mount}."
     missing = ["no folder was named", "there is no data/car-or-truck"]
-    for archive in sorted(settings.data_dir().glob("*.zip")):
+    for archive in sorted(environment.data_dir().glob("*.zip")):
         try:
             unpacked = _unpack(archive)
         except archives.NoPhotos:
@@ -84,7 +85,7 @@ def find_photos(
 
 
 def _is_downloaded() -> bool:
-    return settings.find_stored(kaggle.STORED_NAME) is not None
+    return cache.find_stored(kaggle.STORED_NAME) is not None
 
 
 def _find_given(path: Path, giver: str) -> tuple[Path, str]:
@@ -101,10 +102,10 @@ def _find_given(path: Path, giver: str) -> tuple[Path, str]:
 
 
 def _unpack(archive: Path) -> Path:
-    prepared = settings.prepared_dir()
+    prepared = environment.prepared_dir()
     unpacked, not_taken = archives.unpack_photos(
         archive,
-        settings.cache_dir() / "photos",
+        environment.cache_dir() / "photos",
         looked_at_first=[prepared / "photos"] if prepared else [],
     )
     if not_taken:
@@ -118,10 +119,10 @@ def _find_synthetic(chosen: Settings) -> Path:
     height, width = chosen.image_size
     train, valid = chosen.synthetic_train_photos, chosen.synthetic_valid_photos
     name = f"synthetic/v{VERSION}-{train}-{valid}-{height}x{width}-{chosen.seed}"
-    stored = settings.find_stored(name)
+    stored = cache.find_stored(name)
     if stored:
         return stored
-    folder = settings.cache_dir() / name
+    folder = environment.cache_dir() / name
     with explain_failure(folder):
         return write_vehicles(
             folder, train=train, valid=valid, seed=chosen.seed, image_size=chosen.image_size

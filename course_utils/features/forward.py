@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from course_utils.core import backend, cache, settings
+from course_utils.core import backend, cache, environment
 from course_utils.features import winograd
 from course_utils.models.copies import copy_base
 from course_utils.models.fingerprints import fingerprint_base
@@ -131,7 +131,7 @@ def _time_forward(base: keras.Model, way: str) -> float:
         why = (str(error).strip() or type(error).__name__).splitlines()[0]
         print(
             f"The base cannot run in {way} here, which may be faster, and does without: {why} "
-            f"(To have it tried again, delete {settings.cache_dir() / SPEEDS}.)"
+            f"(To have it tried again, delete {environment.cache_dir() / SPEEDS}.)"
         )
         return 0.0
     start = time.perf_counter()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from packaging.requirements import Requirement
 
-from course_utils.core import machine, settings
+from course_utils.core import cache, environment, machine, settings
 from course_utils.core.files import check_writable, folder_size
 
 PROJECT = "augmentation-course"
@@ -69,7 +69,7 @@ def _examine_python() -> Finding:
 
 
 def _examine_image() -> list[Finding]:
-    name = settings.image()
+    name = environment.image()
     if not name:
         return []
     advice = "the course adds packages and changes none"
@@ -101,7 +101,7 @@ def list_requirements() -> list[Requirement]:
     Returns:
         The dependencies of pyproject.toml, or of the installed course where there is no checkout.
     """
-    file = settings.project_dir() / "pyproject.toml"
+    file = environment.project_dir() / "pyproject.toml"
     if file.is_file():
         lines = tomllib.loads(file.read_text(encoding="utf-8"))["project"]["dependencies"]
     else:
@@ -112,7 +112,7 @@ def list_requirements() -> list[Requirement]:
 
 def _list_newer() -> Iterator[str]:
     """Gives a note if TensorFlow or Keras is newer than in the last checked run."""
-    pins = settings.project_dir() / "constraints.txt"
+    pins = environment.project_dir() / "constraints.txt"
     text = pins.read_text(encoding="utf-8") if pins.is_file() else ""
     for name, checked in re.findall(r"^(tensorflow|keras)==(\d+\.\d+)", text, re.MULTILINE):
         found = re.match(r"(\d+)\.(\d+)", importlib.metadata.version(name))
@@ -121,7 +121,7 @@ def _list_newer() -> Iterator[str]:
 
 
 def _advise_packages() -> str:
-    if settings.image():
+    if environment.image():
         return "run the lesson's first cell again; never install requirements.txt on this image"
     return "run python -m pip install -r requirements.txt -c constraints.txt"
 
@@ -143,7 +143,7 @@ def _examine_device() -> Finding:
 
 
 def _examine_profile() -> Finding:
-    named = settings.profile_override()
+    named = environment.profile_override()
     if named in (None, "auto"):
         return Finding("profile", True, "chosen by each lesson (full on a GPU, quick on a CPU)")
     try:
@@ -157,13 +157,13 @@ def _examine_prepared() -> list[Finding]:
     from course_utils.models import vgg16
 
     try:
-        folder = settings.prepared_dir()
+        folder = environment.prepared_dir()
     except FileNotFoundError as error:
         return [Finding("prepared", False, str(error))]
     if not folder:
         return []
     if not (folder / vgg16.STORED_NAME).is_file():
-        return [Finding("prepared", False, f"{folder} {settings.EMPTY_PREPARED}")]
+        return [Finding("prepared", False, f"{folder} {environment.EMPTY_PREPARED}")]
     return [Finding("prepared", True, f"{folder}, as COURSE_PREPARED_DIR asks")]
 
 
@@ -187,7 +187,7 @@ def _examine_weights() -> Finding:
     from course_utils.models import vgg16
 
     try:
-        stored = settings.find_stored(vgg16.STORED_NAME)
+        stored = cache.find_stored(vgg16.STORED_NAME)
     except FileNotFoundError:
         return Finding("weights", False, "cannot be found: see the line on the prepared folder")
     if not stored:
@@ -200,20 +200,20 @@ def _examine_weights() -> Finding:
 
 
 def _examine_cache() -> Finding:
-    folder = settings.cache_dir()
+    folder = environment.cache_dir()
     try:
         check_writable(folder)
     except OSError as error:
         return Finding("cache", False, str(error))
-    if folder.is_relative_to(settings.project_dir()):
-        folder_named = folder.relative_to(settings.project_dir())
+    if folder.is_relative_to(environment.project_dir()):
+        folder_named = folder.relative_to(environment.project_dir())
     else:
         folder_named = folder
     return Finding("cache", True, f"{folder_named}, {folder_size(folder) / 1e6:,.0f} MB")
 
 
 def _examine_disk() -> Finding:
-    folder = settings.cache_dir()
+    folder = environment.cache_dir()
     while not folder.is_dir():
         folder = folder.parent
     free = shutil.disk_usage(folder).free

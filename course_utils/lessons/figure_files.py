@@ -14,7 +14,7 @@ from pathlib import Path
 
 from PIL import Image, ImageChops
 
-from course_utils.core import settings
+from course_utils.core import environment, settings
 from course_utils.core.checks import check_choice
 from course_utils.core.files import atomic_write
 from course_utils.data import dataset
@@ -38,7 +38,7 @@ def committed_dir() -> Path:
         >>> committed_dir().parts[-2:]
         ('docs', 'figures')
     """
-    return settings.project_dir() / "docs" / "figures"
+    return environment.project_dir() / "docs" / "figures"
 
 
 def choose_entries(name: str | None = None) -> list[Entry]:
@@ -77,7 +77,7 @@ def write_figures(
     entries: Sequence[Entry],
     folder: Path,
     *,
-    photos: str | Path = settings.SYNTHETIC,
+    photos: str | Path = environment.SYNTHETIC,
     file_format: str = "png",
 ) -> dict:
     """Draws figures into a folder and writes manifest.json beside them.
@@ -103,7 +103,7 @@ def write_figures(
         >>> manifest["figures"]["where-augmentation-runs"]["file"]
         'where-augmentation-runs.png'
     """
-    if str(photos) != settings.SYNTHETIC and folder.resolve() == committed_dir().resolve():
+    if str(photos) != environment.SYNTHETIC and folder.resolve() == committed_dir().resolve():
         raise ValueError(
             f"Expected figures of synthetic vehicles for {folder}, which is committed, received "
             f"photos from {photos}. Name another folder with --out."

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from course_utils.core import settings
+from course_utils.core import environment
 from course_utils.core.files import atomic_write, check_writable
 from course_utils.core.progress import Progress
 
@@ -23,7 +23,7 @@ CELL_LIMIT = 4 * 3600  # seconds; the full profile takes hours on a CPU
 
 def list_lessons() -> dict[str, Path]:
     """Returns the notebooks by number: `"00"` … for lessons, `"exercises/01"` … for exercises."""
-    folder = settings.project_dir() / "notebooks"
+    folder = environment.project_dir() / "notebooks"
     found = {path.name[:2]: path for path in sorted(folder.glob("[0-9][0-9]-*.ipynb"))}
     exercises = sorted((folder / "exercises").glob("[0-9][0-9]-*.ipynb"))
     return found | {f"exercises/{path.name[:2]}": path for path in exercises}
@@ -57,7 +57,7 @@ def name_below_notebooks(path: Path) -> str:
     Args:
         path: A notebook's path, as `list_lessons` returns it.
     """
-    return path.relative_to(settings.project_dir() / "notebooks").with_suffix("").as_posix()
+    return path.relative_to(environment.project_dir() / "notebooks").with_suffix("").as_posix()
 
 
 def run_lesson(
@@ -82,7 +82,7 @@ def run_lesson(
     import nbformat
     from nbclient.exceptions import CellExecutionError
 
-    folder = path.parent if in_place else folder or settings.project_dir() / "runs"
+    folder = path.parent if in_place else folder or environment.project_dir() / "runs"
     check_writable(folder)
     notebook = nbformat.read(path, as_version=4)
     cells = sum(cell.cell_type == "code" for cell in notebook.cells)
@@ -182,7 +182,7 @@ def choose_lessons(numbers: list[str]) -> list[Path]:
     lessons = list_lessons()
     if not lessons:
         raise FileNotFoundError(
-            f"Expected the course's notebooks in {settings.project_dir() / 'notebooks'}, found "
+            f"Expected the course's notebooks in {environment.project_dir() / 'notebooks'}, found "
             "none. Run this in the folder that holds the course's README.md."
         )
     return list(lessons.values()) if "all" in numbers else [find_lesson(each) for each in numbers]

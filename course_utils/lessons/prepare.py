@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from course_utils.core import backend, settings
+from course_utils.core import backend, cache, environment, settings
 from course_utils.core.files import atomic_folder, atomic_write, folder_size, readable_name
 from course_utils.core.manifest import MANIFEST, list_made
 from course_utils.core.settings import Settings
@@ -34,17 +34,19 @@ def prepare_folder(folder: Path, *, source: str | None = None) -> list[check.Out
     folder = folder.resolve()
     chosen = settings.load_settings(backend.choose_profile())
     _put_weights(folder, source)
-    with settings.environment(COURSE_CACHE_DIR=str(folder), COURSE_PREPARED_DIR=None):
+    with environment.using(COURSE_CACHE_DIR=str(folder), COURSE_PREPARED_DIR=None):
         _put_photos(folder, chosen)
         before = set(_list_files(folder))
         chosen_photos = (
-            settings.SYNTHETIC if settings.photos_override() == settings.SYNTHETIC else None
+            environment.SYNTHETIC
+            if environment.photos_override() == environment.SYNTHETIC
+            else None
         )
         # As the class will run them: with photos and features from the prepared folder only.
-        with settings.environment(COURSE_PREPARED_DIR=str(folder), COURSE_DATA_DIR=chosen_photos):
+        with environment.using(COURSE_PREPARED_DIR=str(folder), COURSE_DATA_DIR=chosen_photos):
             outcomes = check.check_notebooks(
                 list(notebooks.list_lessons().values()),
-                settings.project_dir() / "runs" / "prepared",
+                environment.project_dir() / "runs" / "prepared",
                 at_once=1,
             )
         made = {folder / name for name in (MANIFEST, *list_made())}
@@ -69,12 +71,12 @@ def describe_folder(folder: Path) -> str:
 
 
 def _put_weights(folder: Path, source: str | None) -> None:
-    stored = settings.find_stored(vgg16.STORED_NAME)
+    stored = cache.find_stored(vgg16.STORED_NAME)
     target = folder / vgg16.STORED_NAME
     if stored and not source and not target.exists():
         with atomic_write(target) as beside:
             shutil.copyfile(stored, beside)
-    with settings.environment(COURSE_CACHE_DIR=str(folder), COURSE_PREPARED_DIR=None):
+    with environment.using(COURSE_CACHE_DIR=str(folder), COURSE_PREPARED_DIR=None):
         vgg16.load_vgg16_weights(source=source)
     print("VGG16's ImageNet weights are there and verified.")
 
@@ -84,7 +86,7 @@ def _put_photos(folder: Path, chosen: Settings) -> None:
     target = folder / sources.CLASS_PHOTOS
     found, why = sources.find_photos(chosen, download=True)
     print(why)
-    place = settings.stored_place(found)
+    place = cache.stored_place(found)
     if place and (place.parts[0] == "synthetic" or place == kaggle.STORED_NAME):
         # The lessons look there anyway.
         if target.is_dir():

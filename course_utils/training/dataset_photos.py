@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from course_utils.core import backend, settings
+from course_utils.core import backend, environment
 from course_utils.data.pixels import fingerprint_pixels
 from course_utils.features.batches import StoredFeatures, read_rows, weakly
 
@@ -211,7 +211,7 @@ class _PixelFile:
     """
 
     def __init__(self):
-        folder = settings.cache_dir()
+        folder = environment.cache_dir()
         folder.mkdir(parents=True, exist_ok=True)
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (it ends with this object)
         self._places: list[tuple[int, np.dtype, tuple[int, ...]]] = []

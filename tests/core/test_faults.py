@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from course_utils import cli as command_line
-from course_utils.core import files, settings
+from course_utils.core import environment, files, settings
 from course_utils.data import images, kaggle, pixels
 from course_utils.data.dataset import load_car_or_truck
 from course_utils.models.classifier import build_classifier
@@ -215,7 +215,7 @@ def test_read_only_photos_are_used_and_not_touched(tmp_path, monkeypatch):
     data = tmp_path / "data"
     data.mkdir()
     (tmp_path / "archive.zip").rename(data / "archive.zip")
-    monkeypatch.setattr(settings, "data_dir", lambda: data)
+    monkeypatch.setattr(environment, "data_dir", lambda: data)
     before = data.stat().st_mtime_ns
     data.chmod(0o555)
     assert load_car_or_truck(CHOSEN).train.count == 24
@@ -289,7 +289,7 @@ def fail_with(monkeypatch, script):
 
 def test_a_network_that_drops_packets_costs_the_limit_once(monkeypatch, tmp_path, own_cache):
     monkeypatch.delenv("COURSE_DATA_DIR")
-    monkeypatch.setattr(settings, "data_dir", lambda: tmp_path / "data")
+    monkeypatch.setattr(environment, "data_dir", lambda: tmp_path / "data")
     assert kaggle.FIRST_BYTE <= 10
     monkeypatch.setattr(kaggle, "FIRST_BYTE", 1.0)
     fail_with(monkeypatch, "import time; time.sleep(60)")
@@ -329,7 +329,7 @@ def test_photos_that_kaggle_mounts_are_used_where_they_are(monkeypatch, tmp_path
 
 def test_the_quick_profile_and_the_synthetic_dataset_never_reach_for_kaggle(monkeypatch, tmp_path):
     monkeypatch.setattr(kaggle, "_run", lambda *_: pytest.fail("tried"))
-    monkeypatch.setattr(settings, "data_dir", lambda: tmp_path / "data")
+    monkeypatch.setattr(environment, "data_dir", lambda: tmp_path / "data")
     load_car_or_truck(CHOSEN)  # COURSE_DATA_DIR=synthetic
     load_car_or_truck(CHOSEN, download=True)
     monkeypatch.delenv("COURSE_DATA_DIR")

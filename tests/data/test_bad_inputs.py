@@ -16,7 +16,7 @@ from hypothesis import settings as fuzzing
 from hypothesis import strategies as st
 from PIL import Image
 
-from course_utils.core import settings
+from course_utils.core import environment, settings
 from course_utils.data import archives, images, sources
 from course_utils.data.dataset import load_car_or_truck
 from course_utils.data.images import read_photo
@@ -562,7 +562,7 @@ def test_folder_zip_mount_and_kaggle_give_the_same_batches(tmp_path, monkeypatch
     monkeypatch.delenv("COURSE_DATA_DIR")
     folder, data = fill(tmp_path / "photos", count=7), tmp_path / "data"
     data.mkdir()
-    monkeypatch.setattr(settings, "data_dir", lambda: data)
+    monkeypatch.setattr(environment, "data_dir", lambda: data)
     expected = both_batches(load(folder)[0])
 
     def assert_same(source):

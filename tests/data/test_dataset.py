@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from course_utils.core import settings
+from course_utils.core import environment, settings
 from course_utils.data import pixels
 from course_utils.data.dataset import choose_balanced, epoch_order, load_car_or_truck
 from course_utils.data.images import read_photo
@@ -313,14 +313,14 @@ def test_environment_comes_second(folder, monkeypatch):
 def test_project_data_come_third(folder, tmp_path, monkeypatch, no_variable):
     (tmp_path / "data").mkdir()
     folder.rename(tmp_path / "data" / "car-or-truck")
-    monkeypatch.setattr(settings, "data_dir", lambda: tmp_path / "data")
+    monkeypatch.setattr(environment, "data_dir", lambda: tmp_path / "data")
     splits = load_quietly(SMALL)
     assert splits.source == "Photos from data/car-or-truck."
     assert splits.train.count == 10
 
 
 def test_synthetic_vehicles_come_last(tmp_path, monkeypatch, no_variable):
-    monkeypatch.setattr(settings, "data_dir", lambda: tmp_path / "data")
+    monkeypatch.setattr(environment, "data_dir", lambda: tmp_path / "data")
     splits = load_quietly(SMALL)
     assert "Synthetic vehicles" in splits.source and "no data/car-or-truck" in splits.source
     assert (splits.train.count, splits.valid.count) == (14, 6)

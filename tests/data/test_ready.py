@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from PIL import Image
 
-from course_utils.core import settings
+from course_utils.core import environment, settings
 from course_utils.data.dataset import load_car_or_truck
 from course_utils.data.ready import prepare_photos
 
@@ -57,4 +57,4 @@ def test_a_folder_is_written_once_and_for_each_choice_of_photos(tmp_path):
     marked.touch()
     assert prepare_photos(FEW, folder=folder) == ready and marked.exists()
     assert prepare_photos(replace(FEW, train_photos=6), folder=folder) != ready
-    assert ready.is_relative_to(settings.cache_dir())
+    assert ready.is_relative_to(environment.cache_dir())

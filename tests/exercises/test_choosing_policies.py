@@ -8,14 +8,14 @@ import pytest
 from exercise_answers import check_answer, run_notebook
 
 from course_utils.augmentation.policy import Augmentation
-from course_utils.core import settings
+from course_utils.core import environment
 from course_utils.exercises import choosing_policies
 from course_utils.exercises.choosing_policies import QUESTIONS
 from course_utils.exercises.published_policies import score_bet, score_bets
 from course_utils.exercises.vehicle_questions import POLICIES, TASKS
 
 PUBLISHED = pd.read_csv(
-    settings.project_dir() / "data" / "results" / "exercise-policies.csv", comment="#"
+    environment.project_dir() / "data" / "results" / "exercise-policies.csv", comment="#"
 )
 NAMES = {policy: name for name, policy in POLICIES.items()}
 

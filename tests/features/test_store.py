@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from course_utils.augmentation.policy import Augmentation
-from course_utils.core import settings
+from course_utils.core import environment
 from course_utils.core.entries import open_entry, write_entry
 from course_utils.core.progress import Progress
 from course_utils.data.dataset import epoch_order
@@ -685,5 +685,5 @@ def test_views_are_drawn_evenly_and_repeatably():
 
 def test_the_cache_alone_holds_the_features(make_store, make_photos, own_cache):
     compute(make_store([]), make_photos(5), clean_view([]))
-    assert settings.cache_dir() == own_cache
+    assert environment.cache_dir() == own_cache
     assert {path.name for path in own_cache.iterdir()} == {"features", "manifest.txt"}

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import course_utils
-from course_utils.core.settings import project_dir
+from course_utils.core.environment import project_dir
 from course_utils.figures import base, comparisons, curves, lines, photos, pipelines, trends
 
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -9,7 +9,7 @@ import nbformat
 import pytest
 
 from course_utils import cli as command_line
-from course_utils.core import settings
+from course_utils.core import environment
 from course_utils.data import dataset
 from course_utils.lessons import check
 from course_utils.models import vgg16
@@ -18,7 +18,7 @@ from course_utils.models import vgg16
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     (tmp_path / "notebooks" / "exercises").mkdir(parents=True)
-    monkeypatch.setattr(settings, "project_dir", lambda: tmp_path)
+    monkeypatch.setattr(environment, "project_dir", lambda: tmp_path)
     return tmp_path
 
 
@@ -40,7 +40,7 @@ def fetched(monkeypatch):
         source = "Photos of the test."
 
     def load(chosen):
-        asked.append((chosen.profile, settings.photos_override()))
+        asked.append((chosen.profile, environment.photos_override()))
         return Found
 
     monkeypatch.setattr(dataset, "load_car_or_truck", load)
@@ -109,7 +109,9 @@ def test_options_reach_the_kernels_and_not_beyond(project, fetched, monkeypatch,
     assert fetched == [("full", str(project / "mine")), "weights"]
     page = (project / "runs" / "check" / "00-says.html").read_text(encoding="utf-8")
     assert f"full {project / 'mine'}" in page
-    assert settings.profile_override() == "quick" and settings.photos_override() == "synthetic"
+    assert (
+        environment.profile_override() == "quick" and environment.photos_override() == "synthetic"
+    )
 
 
 def test_an_interrupt_ends_the_command_and_its_kernel(project):

@@ -18,7 +18,7 @@ from matplotlib.patches import Patch
 
 import course_utils
 from course_utils import cli as command_line
-from course_utils.core import settings
+from course_utils.core import environment
 from course_utils.figures.base import DescribedFigure
 from course_utils.lessons import figure_files, gallery, notebooks, published
 
@@ -26,7 +26,7 @@ from course_utils.lessons import figure_files, gallery, notebooks, published
 @pytest.fixture
 def own_gallery(monkeypatch, tmp_path):
     """A gallery of two small figures, none of them committed, and a project folder of its own."""
-    monkeypatch.setattr(settings, "project_dir", lambda: tmp_path)
+    monkeypatch.setattr(environment, "project_dir", lambda: tmp_path)
     monkeypatch.setattr(gallery, "FIGURES", {})
     monkeypatch.setattr(figure_files, "FIGURES", gallery.FIGURES)
     look = {"color": "#0072B2", "alt_text": "A line that rises.", "size": (5, 4)}
@@ -129,7 +129,9 @@ def test_a_changed_color_fails_the_check_and_is_shown_side_by_side(own_gallery, 
     own_gallery["color"] = "#D55E00"
     assert run("--check") == 1
     assert "one-line: A patch of its pixels differs by" in capsys.readouterr().out
-    page = (settings.project_dir() / "runs" / "figures" / "drift.html").read_text(encoding="utf-8")
+    page = (environment.project_dir() / "runs" / "figures" / "drift.html").read_text(
+        encoding="utf-8"
+    )
     for what in ("committed", "now", "difference"):
         assert f"<figcaption>{what}</figcaption>" in page
         assert f'alt="one-line, {what}. A line. A line that rises."' in page
@@ -287,11 +289,11 @@ def test_lessons_show_the_very_figures_of_the_gallery():
 
 
 def test_the_readme_shows_a_figure_of_the_gallery_with_alt_text():
-    readme = (settings.project_dir() / "README.md").read_text(encoding="utf-8")
+    readme = (environment.project_dir() / "README.md").read_text(encoding="utf-8")
     assert "](docs/figures/synthetic-vehicles.png)" in readme
     listed = subprocess.run(
         ["git", "ls-files", "docs/figures"],
-        cwd=settings.project_dir(),
+        cwd=environment.project_dir(),
         capture_output=True,
         text=True,
     )

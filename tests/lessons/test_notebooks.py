@@ -2,14 +2,14 @@ import nbformat
 import pytest
 from nbclient.exceptions import CellExecutionError
 
-from course_utils.core import settings
+from course_utils.core import environment
 from course_utils.lessons import notebooks
 
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     (tmp_path / "notebooks" / "exercises").mkdir(parents=True)
-    monkeypatch.setattr(settings, "project_dir", lambda: tmp_path)
+    monkeypatch.setattr(environment, "project_dir", lambda: tmp_path)
     return tmp_path
 
 

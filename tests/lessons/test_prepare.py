@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from course_utils import cli as command_line
-from course_utils.core import backend, settings
+from course_utils.core import backend, environment, settings
 from course_utils.data import archives, pixels, sources
 from course_utils.data.dataset import load_car_or_truck
 from course_utils.features import forward
@@ -30,7 +30,7 @@ def project(tmp_path, monkeypatch, failures):
     and not in a kernel, which test_check.py has."""
     place = tmp_path / "course"
     (place / "data").mkdir(parents=True)
-    monkeypatch.setattr(settings, "project_dir", lambda: place)
+    monkeypatch.setattr(environment, "project_dir", lambda: place)
 
     def run_lessons(paths, folder, *, at_once):
         assert at_once == 1
@@ -42,7 +42,7 @@ def project(tmp_path, monkeypatch, failures):
     monkeypatch.setattr(check, "check_notebooks", run_lessons)
 
     def fetch(*, source=None):
-        path = settings.cache_dir() / vgg16.STORED_NAME
+        path = environment.cache_dir() / vgg16.STORED_NAME
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"weights")
 
@@ -190,7 +190,7 @@ def test_the_prepared_machine_is_not_timed_again(tmp_path, monkeypatch, own_cach
 
 def test_a_class_does_not_download_in_the_full_profile(tmp_path, monkeypatch):
     monkeypatch.delenv("COURSE_DATA_DIR")
-    monkeypatch.setattr(settings, "data_dir", lambda: tmp_path / "data")
+    monkeypatch.setattr(environment, "data_dir", lambda: tmp_path / "data")
     (tmp_path / "prepared").mkdir()
     monkeypatch.setenv("COURSE_PREPARED_DIR", str(tmp_path / "prepared"))
     monkeypatch.setattr(sources.kaggle, "download_photos", lambda **_: pytest.fail("downloads"))
@@ -213,11 +213,13 @@ def test_the_environment_is_put_back(monkeypatch):
     monkeypatch.setenv("COURSE_PROFILE", "quick")
     with (
         pytest.raises(KeyError),
-        settings.environment(COURSE_PROFILE="full", COURSE_DATA_DIR=None),
+        environment.using(COURSE_PROFILE="full", COURSE_DATA_DIR=None),
     ):
-        assert settings.profile_override() == "full" and settings.photos_override() is None
+        assert environment.profile_override() == "full" and environment.photos_override() is None
         raise KeyError
-    assert settings.profile_override() == "quick" and settings.photos_override() == "synthetic"
+    assert (
+        environment.profile_override() == "quick" and environment.photos_override() == "synthetic"
+    )
 
 
 def test_describing_a_folder_names_its_parts(tmp_path):

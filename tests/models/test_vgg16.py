@@ -11,7 +11,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from course_utils.core import settings
+from course_utils.core import environment
 from course_utils.core.entries import open_entry, write_entry
 from course_utils.models import vgg16, wheel
 from course_utils.models.vgg16 import WeightsUnavailable, load_vgg16_weights
@@ -56,7 +56,7 @@ def ways(monkeypatch):
 
 
 def stored_file():
-    return settings.cache_dir() / vgg16.STORED_NAME
+    return environment.cache_dir() / vgg16.STORED_NAME
 
 
 def assert_equal_arrays(first, second):
@@ -128,7 +128,7 @@ def test_quiet_fetching_prints_nothing(small, ways, capsys):
 def test_prepared_weights_come_before_the_cache(small, ways, tmp_path, monkeypatch):
     gone = ways(small, small)
     load_vgg16_weights()
-    settings.cache_dir().rename(tmp_path / "prepared")
+    environment.cache_dir().rename(tmp_path / "prepared")
     monkeypatch.setenv("COURSE_PREPARED_DIR", str(tmp_path / "prepared"))
     assert_equal_arrays(load_vgg16_weights(), small)
     assert gone == ["_from_keras"]
@@ -247,7 +247,7 @@ def test_no_way_left_lists_every_way_and_what_to_do(small, ways, capsys):
         "What you can do",
         "connect to the internet",
         vgg16.STORED_NAME.as_posix(),
-        str(settings.cache_dir()),
+        str(environment.cache_dir()),
     ):
         assert part in message, part
 

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from course_utils.core import settings
+from course_utils.core import cache
 from course_utils.models import vgg16
 from course_utils.models.weight_files import read_weights
 
@@ -102,7 +102,7 @@ def test_every_kind_gives_the_same_arrays_and_is_kept(tmp_path, arrays, kind):
     path = kind(tmp_path, arrays)
     for one, other in zip(vgg16.load_vgg16_weights(source=path), arrays, strict=True):
         np.testing.assert_array_equal(one, other)
-    assert settings.find_stored(vgg16.STORED_NAME)
+    assert cache.find_stored(vgg16.STORED_NAME)
     vgg16.load_vgg16_weights()  # without naming it again
 
 
@@ -121,7 +121,7 @@ def test_other_values_are_named(tmp_path, arrays, kind):
     arrays[7] = arrays[7] + 1e-3
     with pytest.raises(ValueError, match="with other values.*expected the digest"):
         vgg16.load_vgg16_weights(source=kind(tmp_path, arrays))
-    assert not settings.find_stored(vgg16.STORED_NAME)
+    assert not cache.find_stored(vgg16.STORED_NAME)
 
 
 @pytest.mark.parametrize("kind", KINDS)

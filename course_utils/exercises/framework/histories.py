@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from course_utils.core import settings
+from course_utils.core import environment
 
 
 def load_histories() -> dict[str, pd.DataFrame]:
@@ -11,7 +11,7 @@ def load_histories() -> dict[str, pd.DataFrame]:
     Raises:
         FileNotFoundError: If the table is not there.
     """
-    path = settings.data_dir() / "results" / "exercise-histories.csv"
+    path = environment.data_dir() / "results" / "exercise-histories.csv"
     if not path.is_file():
         raise FileNotFoundError(
             f"Expected the published histories in {path}, found no such file. Get it with the "
