@@ -58,3 +58,16 @@ def test_a_module_imports_only_packages_below_its_own(file):
         f"{target} in line {line}" for target, line in list_imports(file) if target not in allowed
     ]
     assert not upward, f"{file.name} is in {room}, which may import {allowed}: {upward}"
+
+
+@pytest.mark.parametrize("folder", ["course_utils", "tests", "benchmarks", "studies"])
+def test_a_module_over_350_lines_says_why(folder):
+    files = sorted((PACKAGE.parent / folder).rglob("*.py"))
+    assert files
+    silent = []
+    for file in files:
+        text = file.read_text(encoding="utf-8")
+        reason = ast.get_docstring(ast.parse(text)) or ""
+        if text.count("\n") > 350 and "Longer than 350 lines because" not in reason:
+            silent.append(str(file))
+    assert not silent, f"Split these, or say why in their docstring: {silent}"

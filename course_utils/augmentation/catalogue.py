@@ -78,11 +78,6 @@ class Transformation:
         return self.choices[-1] if self.choices else self.maximum
 
     @property
-    def keras_layer(self) -> str:
-        """The name of the Keras layer that does it."""
-        return self.build(self.strongest).layers[0].layer
-
-    @property
     def scale(self) -> int:
         """What the value is multiplied by to be shown in `unit`."""
         return 100 if self.unit == "percent" else 1

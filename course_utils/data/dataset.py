@@ -1,4 +1,8 @@
-"""Photos of two classes as Keras takes them: checked, in batches, train and valid."""
+"""Photos of two classes as Keras takes them: checked, in batches, train and valid.
+
+Longer than 350 lines because `Photos`, `Splits` and their loader are one interface, most of it
+docstrings and errors.
+"""
 
 import warnings
 from collections.abc import Iterator

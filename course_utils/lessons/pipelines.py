@@ -3,6 +3,9 @@
 It can run in Keras's older generator, in layers mapped over a `tf.data` pipeline, in layers of the
 model, and with stored features of a frozen base. Lesson 06 shows the code of each; this module has
 what is needed to compare them fairly.
+
+Longer than 350 lines because it has the four ways side by side, each with what it needs to be timed
+and checked.
 """
 
 import time

@@ -21,7 +21,7 @@ def test_every_entry_says_what_it_teaches_and_when_it_breaks(entry):
     assert len(entry.ignores) > 10 and len(entry.breaks) > 10
     description = entry.build(entry.strongest).description
     assert description in Augmentation(**{entry.name: entry.strongest}).describe()
-    assert hasattr(keras.layers, entry.keras_layer)
+    assert hasattr(keras.layers, entry.build(entry.strongest).layers[0].layer)
 
 
 @pytest.mark.parametrize("name", CATALOGUE)

@@ -1,4 +1,7 @@
-"""Photos are found, checked and loaded as the lesson says, and every refusal says what to do."""
+"""Photos are found, checked and loaded as the lesson says, and every refusal says what to do.
+
+Longer than 350 lines because one set of fixtures serves the loader, its batches and its refusals.
+"""
 
 import dataclasses
 import os

@@ -1,4 +1,7 @@
-"""The ImageNet weights are verified whatever the way, and nothing ever takes their place."""
+"""The ImageNet weights are verified whatever the way, and nothing ever takes their place.
+
+Longer than 350 lines because each way to the weights can fail in its own manner.
+"""
 
 import json
 import os

@@ -1,4 +1,8 @@
-"""`fit` on stored features is Keras's `fit`, or it refuses by name."""
+"""`fit` on stored features is Keras's `fit`, or it refuses by name.
+
+Longer than 350 lines because every argument of Keras's `fit` is followed or refused, each by a
+test.
+"""
 
 import csv
 

@@ -37,8 +37,9 @@ def test_moving_a_slider_changes_value_pixels_and_code_and_neutral_restores(spli
     slider(explorer, name).value = SOME[name]
     assert explorer.augmentation == Augmentation(**{name: SOME[name]})
     assert not np.array_equal(shown_grid(explorer), pixels)
-    assert CATALOGUE[name].keras_layer in texts(explorer)
-    assert CATALOGUE[name].ignores in texts(explorer)
+    entry = CATALOGUE[name]
+    assert entry.build(entry.strongest).layers[0].layer in texts(explorer)
+    assert entry.ignores in texts(explorer)
     move(explorer, name, CATALOGUE[name].neutral)
     assert explorer.augmentation == Augmentation()
     assert np.array_equal(explorer.views, explorer.photos)
