@@ -77,6 +77,14 @@ def set_seed(seed: int = 31415) -> None:
 
     Args:
         seed: A whole number from 0 to 2**32 - 1; 31415 is the seed of Kaggle's lesson.
+
+    Example:
+        >>> import numpy as np
+        >>> set_seed(31415)
+        >>> first = np.random.random()
+        >>> set_seed(31415)
+        >>> np.random.random() == first
+        True
     """
     tensorflow = import_tensorflow()
     import keras
@@ -117,6 +125,12 @@ def start_lesson(profile: str = "auto") -> Settings:
     Raises:
         ValueError: If there is no such profile.
         FileNotFoundError: If `COURSE_PREPARED_DIR` is set, but there is no such folder.
+
+    Example:
+        >>> lesson = start_lesson(profile="quick")  # doctest: +ELLIPSIS
+        Device: ... Profile: quick (300 training photos, ...). Seed: 31415.
+        >>> lesson.epochs
+        30
     """
     prepared = environment.prepared_dir()
     if prepared and not (prepared / "weights").is_dir():

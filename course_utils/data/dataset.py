@@ -246,6 +246,11 @@ def load_car_or_truck(
         TypeError: If `chosen` is no `Settings`.
         ValueError: If it does not hold two classes of readable photos, or an archive is damaged.
         OSError: If the cache cannot be written; the message says what to do.
+
+    Example:
+        >>> splits = load_car_or_truck(chosen, folder="synthetic")
+        >>> splits.source
+        'Synthetic vehicles from the course kit, as the argument `folder` asks.'
     """
     if not isinstance(chosen, Settings):
         raise TypeError(
@@ -305,8 +310,17 @@ def splits_from_arrays(
         batch_size: Photos in a batch.
         seed: Of the order of the train photos.
 
+    Returns:
+        `Splits`, as `load_car_or_truck` returns them.
+
     Raises:
         ValueError: If images or labels have another shape or range.
+
+    Example:
+        >>> photos = np.zeros((4, 8, 8, 3)), np.array([[0], [0], [1], [1]])
+        >>> made = splits_from_arrays(photos, photos, class_names=("Car", "Truck"), source="Black.")
+        >>> made.counts.loc["train"].tolist()
+        [2, 2]
     """
     loaded = {}
     for split, (images, labels) in zip(SPLITS, (train, valid), strict=True):

@@ -34,6 +34,12 @@ def prepare_photos(
         FileNotFoundError: If the given folder, or a part of it, does not exist.
         ValueError: If it does not hold two classes of photos that can be read.
         OSError: If the cache cannot be written; the message says what to do.
+
+    Example:
+        >>> folder = prepare_photos(chosen, folder="synthetic")
+        Synthetic vehicles from the course kit, as the argument `folder` asks.
+        >>> sorted(path.name for path in folder.iterdir())
+        ['train', 'valid']
     """
     splits = load_car_or_truck(chosen, folder=folder, download=download)
     print(splits.source)

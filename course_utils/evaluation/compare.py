@@ -64,6 +64,12 @@ def compare(
             than two policies or seeds, or no epoch, or a policy has
             the name of the baseline's second training, or no number of views.
         KeyboardInterrupt: If it is interrupted before the first policy is finished.
+
+    Example:
+        >>> policies = {"none": Augmentation(), "flip": Augmentation(flip="horizontal")}
+        >>> found = compare(policies, splits, base, seeds=2, epochs=1, progress=False)
+        >>> found.policies
+        ['none', 'flip', 'none again']
     """
     if not isinstance(policies, Mapping) or not all(map(_is_policy, policies.values())):
         raise ValueError(

@@ -44,6 +44,14 @@ def find_equivalent_photos(
         ValueError: If columns or policies are missing, the baseline has fewer than two numbers of
             photos, the seeds differ or are fewer than two, none counts somewhere, or
             `confidence` is out of its range.
+
+    Example:
+        >>> losses = {("none", 100): 0.6, ("none", 200): 0.5, ("flip", 100): 0.5}
+        >>> rows = [(*key, seed, loss, False) for key, loss in losses.items() for seed in (0, 1)]
+        >>> columns = ["policy", "train_photos", "seed", "sealed_loss", "dead_head"]
+        >>> table = find_equivalent_photos(pd.DataFrame(rows, columns=columns), "flip", "none")
+        >>> table["worth"].round().tolist()
+        [200.0]
     """
     _check(table, policy, baseline)
     if not 0 < confidence < 1:

@@ -70,6 +70,14 @@ def evaluate_robustness(
         TypeError: If `photos` are no `Photos`, or a strength is not a number.
         ValueError: If a transformation is unknown or random at a fixed strength, a strength is out
             of range or there twice, or the photos or the base do not fit the heads.
+
+    Example:
+        >>> import course_utils as cu
+        >>> policies = {"none": cu.Augmentation(), "flip": cu.Augmentation(flip="horizontal")}
+        >>> found = cu.compare(policies, splits, base, seeds=2, epochs=1, progress=False)
+        >>> table = evaluate_robustness(found, splits.valid, base, {"flip": (0, 1)}, progress=False)
+        >>> len(table)  # 3 policies, 2 strengths, 2 seeds
+        12
     """
     views = {
         (name, strength): _fix_view(name, strength)

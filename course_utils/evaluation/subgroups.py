@@ -65,6 +65,12 @@ def evaluate_subgroups(
         TypeError: If `seeds` or `epochs` is not a whole number.
         ValueError: If `groups` is not as long as there are valid photos, or `seeds` or `epochs`
             is under 1.
+
+    Example:
+        >>> groups = ["left", "right"] * (splits.valid.count // 2)
+        >>> runs = evaluate_subgroups(base, splits, groups, seeds=2, epochs=1, progress=False)
+        >>> list(runs.columns[:2]), len(runs)
+        (['left', 'right'], 2)
     """
     names = np.asarray(groups, dtype=object)
     if names.shape != (splits.valid.count,):

@@ -33,6 +33,9 @@ def plot_subgroups(
         groups: One to six columns to show.
         title: Of the figure.
 
+    Returns:
+        The figure, with its alt text.
+
     Raises:
         ValueError: If a column is missing.
 
@@ -94,6 +97,9 @@ def plot_differences(
         measure: What the differences are of, such as `"validation accuracy"`.
         title: Of the figure.
 
+    Returns:
+        The figure, with its alt text.
+
     Raises:
         ValueError: If there is no row, or a column is missing.
 
@@ -151,6 +157,9 @@ def plot_pairs(
         measure: What the differences are of, such as `"validation accuracy"`.
         title: Of the figure.
 
+    Returns:
+        The figure, with its alt text.
+
     Raises:
         ValueError: If there is no pair, or `dead` has other rows or columns.
 
@@ -206,6 +215,9 @@ def plot_confusion(
             predicted one, as scikit-learn's `confusion_matrix` returns it.
         class_names: What the rows and the columns stand for.
         title: Of the figure.
+
+    Returns:
+        The figure, with its alt text.
 
     Raises:
         ValueError: If there is not a row and a column of counts for each class.

@@ -42,6 +42,9 @@ def plot_photos(
         title: Of the figure.
         note: Lines below the photos, which the alt text repeats.
 
+    Returns:
+        The figure, with its alt text.
+
     Raises:
         TypeError: If `columns` is not a whole number.
         ValueError: If there is no photo, not a caption for each, or pixels go up to 255.
@@ -91,6 +94,9 @@ def plot_views(
         title: Of the figure.
         captions: One for each view, or none.
 
+    Returns:
+        The figure, with its alt text.
+
     Raises:
         ValueError: If pixels go up to 255.
 
@@ -130,6 +136,9 @@ def plot_policies(
         views: From a policy's name to its views, float in [0, 1], shape
             (count, height, width, 3), the same count for all.
         title: Of the figure.
+
+    Returns:
+        The figure, with its alt text.
 
     Raises:
         ValueError: If the policies have different numbers of views, or none.
@@ -174,6 +183,9 @@ def plot_epochs(epochs: Mapping[str, np.ndarray], *, title: str) -> DescribedFig
     Args:
         epochs: From a heading to images, float in [0, 1], shape (count, height, width, 3) each.
         title: Of the figure.
+
+    Returns:
+        The figure, with its alt text.
 
     Raises:
         ValueError: If the headings have different numbers of photos, or none.
@@ -224,6 +236,9 @@ def plot_classes(
         class_names: What the labels mean.
         columns: Photos in a row; a class's last row may be shorter.
         title: Of the figure.
+
+    Returns:
+        The figure, with its alt text.
 
     Raises:
         TypeError: If `columns` is not a whole number.

@@ -29,6 +29,9 @@ def plot_pipelines(
         device: What the device is on this machine: `"CPU"` or `"GPU"`.
         title: Of the figure.
 
+    Returns:
+        The figure, with its alt text.
+
     Example:
         >>> steps = [("read photo", "CPU", "once"), ("augment", "device", "every epoch")]
         >>> plot_pipelines({"in the model": steps}, device="GPU", title="Who?").alt_text
@@ -91,6 +94,9 @@ def plot_draws(draws: Mapping[str, pd.DataFrame], *, title: str) -> DescribedFig
         draws: From a site's name to its draws: a row for each photo, `flipped`, bool, and
             `factor`, float from 0.5 to 1.5. Lesson 06 reads them off the photos.
         title: Of the figure.
+
+    Returns:
+        The figure, with its alt text.
 
     Raises:
         ValueError: If a column is missing, or there is no draw.

@@ -45,6 +45,10 @@ def check_environment() -> list[Finding]:
 
     Returns:
         One finding for each check.
+
+    Example:
+        >>> check_environment()[0].thing
+        'Python'
     """
     needed = [_examine_python(), *_examine_image(), _examine_packages(), *_examine_keras()]
     if not all(finding.well for finding in needed):

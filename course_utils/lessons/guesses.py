@@ -100,6 +100,12 @@ def guess(question: str, prompt: str) -> GuessBox:
 
     Raises:
         TypeError: If one of them is not text.
+
+    Example:
+        >>> box = guess("gap", "Will the gap grow?")
+        >>> box.text.value = "It shrinks."
+        >>> load_guesses()
+        {'gap': 'It shrinks.'}
     """
     if not isinstance(question, str) or not isinstance(prompt, str):
         raise TypeError(
@@ -115,6 +121,12 @@ def reveal(question: str, outcome: str) -> None:
     Args:
         question: The question's name, as in `guess`.
         outcome: What was measured or seen, in words.
+
+    Example:
+        >>> keep_guess("gap", "It shrinks.")
+        >>> reveal("gap", "from 0.24 to 0.13")
+        You guessed: It shrinks.
+        It turned out: from 0.24 to 0.13
     """
     guessed = load_guesses().get(question)
     if guessed:
@@ -136,6 +148,10 @@ def bet(question: str, answer: str, *, choices: Sequence[str], sure: float = 0.5
     Raises:
         TypeError: If `sure` is not a number.
         ValueError: If the answer is not one of the choices, or `sure` is outside of 0 to 1.
+
+    Example:
+        >>> bet("flip", "better", choices=("better", "worse", "can't tell"), sure=0.7)
+        Kept.
     """
     if not isinstance(answer, str) or not answer.strip():
         print(f"No bet yet: put one of {', '.join(map(repr, choices))} in the quotes.")
@@ -164,6 +180,13 @@ def score_bet(question: str, outcome: str) -> None:
     Source:
         Brier, Verification of forecasts expressed in terms of probability, Monthly Weather
         Review 78 (1950), 1-3.
+
+    Example:
+        >>> bet("flip", "better", choices=("better", "worse", "can't tell"), sure=0.7)
+        Kept.
+        >>> score_bet("flip", "can't tell")
+        You bet on 'better', 70% sure. It turned out: "can't tell".
+        Score: 0.49 (0 is best, 1 is worst; being 50% sure always scores 0.25).
     """
     kept = load_guesses("bets").get(question)
     if kept is None:

@@ -40,6 +40,10 @@ def load_results(name: str) -> pd.DataFrame:
 
     Raises:
         ValueError: If there is no such table, or something is missing in it.
+
+    Example:
+        >>> load_results("summary").index[0]
+        'none'
     """
     path = results_dir() / f"{name}.csv"
     if not path.is_file():

@@ -36,6 +36,11 @@ def build_classifier(
     Returns:
         A `keras.Sequential` from float32 RGB images in [0, 1], shape
         (batch, height, width, 3), to the probability of class 1, shape (batch, 1).
+
+    Example:
+        >>> model = build_classifier(base, [keras.layers.RandomFlip("horizontal")])
+        >>> [type(layer).__name__ for layer in model.layers[-3:]], model.output_shape
+        (['Flatten', 'Dense', 'Dense'], (None, 1))
     """
     glorot = keras.initializers.GlorotUniform
     model = keras.Sequential(

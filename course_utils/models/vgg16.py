@@ -162,6 +162,10 @@ def load_vgg16_base(
         WeightsUnavailable: If the weights cannot be found or downloaded.
         FileNotFoundError: If there is no file or folder `source`.
         ValueError: If `source` is damaged, or has another architecture or other values.
+
+    Example:
+        >>> load_vgg16_base((64, 96), verbose=False).output_shape
+        (None, 2, 3, 512)
     """
     import keras
 

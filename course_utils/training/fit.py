@@ -103,8 +103,9 @@ def fit(
             epoch; if a callback changes the frozen layers.
 
     Example:
-        history = cu.fit(model, splits, epochs=10)
-        pd.DataFrame(history.history)
+        >>> history = fit(model, splits, epochs=2, verbose=0)
+        >>> sorted(history.history)
+        ['binary_accuracy', 'loss', 'val_binary_accuracy', 'val_loss']
     """
     options |= {"epochs": check_count("epochs", epochs), "class_weight": class_weight}
     views, seed = check_count("views", views), check_count("seed", seed, 0)

@@ -84,6 +84,11 @@ def train(
         TypeError: If an argument is of another type.
         ValueError: If the model is not compiled, has no frozen base, or an argument is
             unknown; if a callback changes the frozen layers.
+
+    Example:
+        >>> history = train(model, splits, epochs=2, progress=False)
+        >>> history[["clean_loss", "val_loss", "gap"]].shape
+        (2, 3)
     """
     options = {
         "epochs": check_count("epochs", epochs),

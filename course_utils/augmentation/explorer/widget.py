@@ -73,6 +73,10 @@ class AugmentationExplorer:
         FileNotFoundError: If the folder does not exist or holds no photo.
         TypeError: If `splits` is neither splits nor a path, or the classifier cannot be called.
         ValueError: If there is no photo, or a name or a number of labels does not fit.
+
+    Example:
+        >>> AugmentationExplorer(splits, Augmentation(contrast=0.5)).augmentation
+        Augmentation(contrast=0.5)
     """
 
     def __init__(
