@@ -50,6 +50,21 @@ def spans(values, low, high):
     return low - 1e-6 <= values.min() < low + margin and high - margin < values.max() <= high + 1e-6
 
 
+# What a seed sets
+
+
+def test_setting_the_seed_again_draws_the_same_again():
+    def draw():
+        keras.utils.set_random_seed(1)
+        return np.asarray(keras.random.uniform((4,)))
+
+    assert np.array_equal(draw(), draw()), (
+        "set_random_seed does not set Keras's own generator back, as before Keras 3.13: running a "
+        "lesson's first cell again no longer repeats its numbers; pyproject.toml's bound on Keras "
+        "rests on it."
+    )
+
+
 # What a factor means
 
 
