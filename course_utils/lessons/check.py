@@ -132,21 +132,15 @@ async def _check_all(paths, folder, at_once, *, report, progress) -> list[Outcom
 
 async def _check_one(path: Path, notebook, folder: Path, line: Progress) -> Outcome:
     name = notebooks.name_below_notebooks(path)
-    begun, cells, failures = {}, [], []
+    cells, failures = [], []
 
-    def finish(cell, cell_index, **_):
-        first_line = next(iter(cell.source.strip().splitlines()), "")
-        seconds = time.perf_counter() - begun[cell_index]
-        cells.append(Cell(cell_index, seconds, first_line))
+    def finish(number, seconds):
+        first_line = next(iter(notebook.cells[number].source.strip().splitlines()), "")
+        cells.append(Cell(number, seconds, first_line))
         line.advance()
 
     client = notebooks.build_client(
-        notebook,
-        path,
-        allow_errors=True,
-        on_cell_execute=lambda cell_index, **_: begun.update({cell_index: time.perf_counter()}),
-        on_cell_executed=finish,
-        on_notebook_start=_let_interrupts_pass,
+        notebook, path, before_cell=_let_interrupts_pass, after_cell=finish, allow_errors=True
     )
     start = time.perf_counter()
     watch = asyncio.create_task(_watch_memory(client))
@@ -169,7 +163,7 @@ async def _check_one(path: Path, notebook, folder: Path, line: Progress) -> Outc
     return Outcome(name, seconds, peak, slowest, failures, page)
 
 
-def _let_interrupts_pass(**_) -> None:
+def _let_interrupts_pass() -> None:
     """Removes nbclient's signal handlers, which end one kernel but not this process."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -1,7 +1,8 @@
 """Finds the lesson notebooks, executes them and writes them as HTML."""
 
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from course_utils.core import environment
@@ -87,7 +88,7 @@ def run_lesson(
     notebook = nbformat.read(path, as_version=4)
     cells = sum(cell.cell_type == "code" for cell in notebook.cells)
     with Progress(cells, path.stem, shown=progress) as line:
-        build_client(notebook, path, on_cell_executed=lambda **_: line.advance()).execute()
+        build_client(notebook, path, after_cell=lambda *_: line.advance()).execute()
     for _, cell, output in find_errors(notebook):
         raise CellExecutionError.from_cell_and_msg(cell, output)
     if in_place:
@@ -98,20 +99,40 @@ def run_lesson(
     return [_write_notebook(notebook, folder / path.name), page]
 
 
-def build_client(notebook, path: Path, **options):
+def build_client(
+    notebook,
+    path: Path,
+    *,
+    before_cell: Callable[[], None] = lambda: None,
+    after_cell: Callable[[int, float], None] = lambda number, seconds: None,
+    **options,
+):
     """Returns the `nbclient.NotebookClient` that the course executes notebooks with.
 
     Args:
         notebook: The notebook as `nbformat.read` returns it.
         path: The notebook's file; the kernel starts in its folder.
-        **options: Other options of the client, such as `on_cell_executed`.
+        before_cell: Called before each cell.
+        after_cell: Called after each code cell with its number among all cells, from 0, and the
+            seconds that it took.
+        **options: Other options of the client, such as `allow_errors`.
     """
     from nbclient import NotebookClient
+
+    class Client(NotebookClient):
+        # Not nbclient's hooks, which came with 0.6; Kaggle has 0.5.
+        async def async_execute_cell(self, cell, cell_index, *words, **more):
+            before_cell()
+            start = time.perf_counter()
+            executed = await super().async_execute_cell(cell, cell_index, *words, **more)
+            if cell.cell_type == "code":
+                after_cell(cell_index, time.perf_counter() - start)
+            return executed
 
     # With this variable, ipykernel does not capture the file descriptor of standard error, so
     # that native code's notes do not appear in a cell's output; the same as under nbval.
     os.environ["PYTEST_CURRENT_TEST"] = "1"
-    return NotebookClient(
+    return Client(
         notebook,
         timeout=CELL_LIMIT,
         kernel_name="python3",
