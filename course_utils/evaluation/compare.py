@@ -110,12 +110,10 @@ def compare(
     heads = Heads(starts)
     for name, (policy, number, draws) in wanted.items():
         try:
-            layers = policy.layers(seed) if isinstance(policy, Augmentation) else policy
             if progress:
                 print(f"{name}: {seeds} runs.", flush=True)
-            parts = split_model(build_classifier(base, layers, seed=seed))
             finished[name] = run_policy(
-                parts, heads, starts, splits, views=number, seed=seed, draws=draws, **options
+                policy, base, heads, starts, splits, views=number, seed=seed, draws=draws, **options
             )
         except KeyboardInterrupt:
             if not finished:

@@ -1,18 +1,24 @@
 """The runs of one policy: many heads side by side, measured at each epoch, kept in the cache."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from course_utils.core import cache
+from course_utils.augmentation.policy import Augmentation
+from course_utils.core import backend, cache
 from course_utils.core.progress import Progress
 from course_utils.data.dataset import Splits
 from course_utils.features.batches import StoredFeatures, StoredViews
 from course_utils.features.views import clean_view, list_views
+from course_utils.models.classifier import build_classifier
 from course_utils.models.fingerprints import fingerprint_base
-from course_utils.models.partition import Parts
+from course_utils.models.partition import split_model
 from course_utils.training.heads import Heads, in_order, measure_losses, open_features
+
+backend.import_tensorflow()
+import keras  # noqa: E402 (TensorFlow is to be quiet first)
 
 # Part of the name of stored runs: raise it when the same policy gives other numbers.
 VERSION = 2
@@ -38,7 +44,8 @@ class PolicyRuns:
 
 
 def run_policy(
-    parts: Parts,
+    policy: Augmentation | Sequence[keras.Layer],
+    base: keras.Model,
     heads: Heads,
     starts,
     splits: Splits,
@@ -50,7 +57,9 @@ def run_policy(
     precision,
     progress,
 ) -> PolicyRuns:
-    """Returns a policy's runs, one for each head, out of the cache where they are there."""
+    """Returns a policy's runs, one for each head, from the cache where they are there."""
+    layers = policy.layers(seed) if isinstance(policy, Augmentation) else policy
+    parts = split_model(build_classifier(base, layers, seed=seed))
     train_views, clean, valid = open_features(
         parts, splits, views=views, seed=seed, precision=precision, progress=progress
     )
