@@ -1,8 +1,9 @@
 """The frozen VGG16 through MNN, whose Winograd convolutions are three times as fast as Keras's.
 
 For whoever publishes results: 250,000 photos and views go through the base for them, and MNN took
-46 to 48 photos a second, where the kit's own way (`course_utils/winograd.py`) takes 28. Lessons use
-TensorFlow alone. `pip install mnn` brings it; `check_features` says how far the two lie apart.
+46 to 48 photos per second, where the kit's own way (`course_utils/features/winograd.py`) takes 28.
+Lessons use TensorFlow alone. `pip install mnn` brings it; `check_features` says how far the two lie
+apart.
 """
 
 import subprocess

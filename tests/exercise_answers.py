@@ -64,3 +64,37 @@ def check_answer(stem: str, question: str, source: str, namespace: dict):
     check = next(cell for cell, _ in read_cells(stem) if cell.startswith(f"{question}.check("))
     run_cell(check, scope, boxes)
     return boxes[question]
+
+
+class AnswerTests:
+    """What holds of every exercise; a subclass in the exercise's test file says of which.
+
+    It sets `stem`, the notebook's number; `graded`, the questions with a check; `right`, from a
+    question to sources that pass; and `wrong`, from a question to pairs of a source and words that
+    the box then has. The file's fixture `untouched` runs the notebook without answers.
+    """
+
+    def pytest_generate_tests(self, metafunc):
+        for argument in ("right", "wrong"):
+            if argument in metafunc.fixturenames:
+                planted = getattr(self, argument)
+                listed = [(name, each) for name, found in planted.items() for each in found]
+                metafunc.parametrize(("name", argument), listed)
+
+    def test_untouched_every_check_says_not_attempted(self, untouched):
+        boxes, _ = untouched
+        assert {box.state for box in boxes.values()} == {"not attempted"}
+        assert list(boxes) == [question.name for question in self.graded]
+
+    def test_every_right_answer_passes(self, untouched, name, right):
+        box = check_answer(self.stem, name, right, untouched[1])
+        assert box.state == "right", box
+
+    def test_every_mistake_hears_its_own_sentence(self, untouched, name, wrong):
+        source, fragment = wrong
+        box = check_answer(self.stem, name, source, untouched[1])
+        assert box.state in ("not yet", "error") and fragment in box.message, box
+
+    def test_no_sentence_answers_two_kinds_of_mistakes(self):
+        for listed in self.wrong.values():
+            assert len({fragment for _, fragment in listed}) >= 5

@@ -84,7 +84,7 @@ class Transformation:
 
 
 # In the order in which the layers stand in a model: first where things are, then their colors,
-# then what the camera does. Outside the photo all is black, as around the data set's photos.
+# then what the camera does. Outside the photo all is black, as around the dataset's photos.
 CATALOGUE: dict[str, Transformation] = {}
 
 

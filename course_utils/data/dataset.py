@@ -26,7 +26,7 @@ import keras  # noqa: E402 (TensorFlow is to be quiet first)
 
 
 def epoch_order(count: int, *, seed: int, epoch: int) -> np.ndarray:
-    """Returns the order in which an epoch goes through the train photos.
+    """Returns the order in which an epoch goes through the training photos.
 
     Args:
         count: The number of photos.
@@ -131,7 +131,7 @@ class Photos(keras.utils.PyDataset):
         """Returns a `tf.data.Dataset` of the batches of epoch 0, 1, 2 … without an end.
 
         For training on several GPUs, with `steps_per_epoch=len(photos)`: Keras then begins a
-        Python data set once in vain, which would move every epoch's order on by one.
+        Python dataset once in vain, which would move every epoch's order on by one.
         """
         shapes = (
             tensorflow.TensorSpec((None, *self.image_size, 3), "float32"),
@@ -204,10 +204,10 @@ class Splits:
     counts: pd.DataFrame
 
     def take_train(self, count: int, *, batch_size: int | None = None) -> "Splits":
-        """Returns the same splits with only `count` train photos, both classes in proportion.
+        """Returns the same splits with only `count` training photos, both classes in proportion.
 
         Args:
-            count: How many train photos stay.
+            count: How many training photos stay.
             batch_size: Photos in a train batch; as before where it is `None`.
         """
         train = self.train.take(count)
@@ -304,11 +304,11 @@ def splits_from_arrays(
     Args:
         train: Images, float in [0, 1], shape (count, height, width, 3), and labels, 0 or 1,
             shape (count, 1).
-        valid: The same for the valid photos.
+        valid: The same for the validation photos.
         class_names: What the labels 0 and 1 mean.
         source: A sentence: where the photos come from.
         batch_size: Photos in a batch.
-        seed: Of the order of the train photos.
+        seed: Of the order of the training photos.
 
     Returns:
         `Splits`, as `load_car_or_truck` returns them.
@@ -370,7 +370,7 @@ def _count(loaded: dict[str, Photos], class_names: tuple[str, str]) -> pd.DataFr
 
 
 def choose_balanced(labels: np.ndarray, count: int, *, seed: int) -> np.ndarray:
-    """Returns `count` positions, the classes as near to their shares as whole numbers allow.
+    """Returns `count` positions, the classes as near to their fractions as whole numbers allow.
 
     Args:
         labels: float32, shape (n, 1), 0 or 1.

@@ -44,7 +44,7 @@ def load_pixels(folder: Path, files: list[Path], image_size: tuple[int, int]) ->
     """Returns the pixels of photos, decoded now or, where nothing has changed, from the cache.
 
     Args:
-        folder: The folder that `files` lie below.
+        folder: The folder that `files` are below.
         files: The photos.
         image_size: (height, width) in pixels.
 

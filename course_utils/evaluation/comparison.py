@@ -85,7 +85,7 @@ class Comparison:
                 reading: a policy that kills heads is to pay for it.
 
         Returns:
-            A DataFrame, one row a policy: for `clean_loss`, `augmented_loss`, `val_loss`,
+            A DataFrame, one row for each policy: for `clean_loss`, `augmented_loss`, `val_loss`,
             `val_binary_accuracy` and `gap` after the last epoch the mean and `… ±`, half of the
             95 % interval over seeds; `lowest_val_loss`, the mean over seeds of the lowest;
             `best_epoch`, the median of the epoch with the lowest loss on *select*; and the share
@@ -126,8 +126,8 @@ class Comparison:
             living: Whether only pairs count of which both heads live in the end.
 
         Returns:
-            A DataFrame, one row a policy: `difference`; `seeds_low` and `seeds_high`, the 95 %
-            Student-t interval for the same photos and another start; `photos_low` and
+            A DataFrame, one row for each policy: `difference`; `seeds_low` and `seeds_high`, the
+            95 % Student-t interval for the same photos and another start; `photos_low` and
             `photos_high`, the 95 % bootstrap interval for other valid photos as well;
             `detectable`, the smallest true difference that these photos and seeds would have
             shown four times in five; `pairs`.

@@ -26,8 +26,8 @@ def find_equivalent_photos(
     policies and all numbers of photos, since these start from the same head.
 
     Args:
-        table: A row a run: `policy`, `train_photos`, `seed`, `sealed_loss` at the epoch chosen on
-            *select*, and `dead_head`.
+        table: A row for each run: `policy`, `train_photos`, `seed`, `sealed_loss` at the epoch
+            chosen on *select*, and `dead_head`.
         policy: Its name.
         baseline: The name of what it is compared with.
         living: Whether only runs count whose head lives, as in the figure.

@@ -57,7 +57,7 @@ def evaluate_subgroups(
         progress: Whether to say what is computed and show how far it is.
 
     Returns:
-        A DataFrame, one row a run (index `seed`): the accuracy of each group by its name, in
+        A DataFrame, one row for each run (index `seed`): the accuracy of each group by its name, in
         the order in which the names come first; then, on all clean photos, `clean_loss`,
         `val_loss` and `val_binary_accuracy`; and `dead_head`, as in `train`.
 

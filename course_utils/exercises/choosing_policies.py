@@ -33,9 +33,9 @@ def measure_choice(base, splits: Mapping, policies: Mapping, **options) -> pd.Da
         **options: For `measure_policies`.
 
     Returns:
-        A DataFrame, one row a question: accuracy on valid `without` and `with` the policy, mean
-        over living heads, and `dead`, how many heads of the policy died; empty where every policy
-        is blank. `attrs["settings"]` keeps what was measured.
+        A DataFrame, one row for each question: accuracy on valid `without` and `with` the policy,
+        mean over heads that did not die, and `dead`, how many heads of the policy died; empty where
+        every policy is blank. `attrs["settings"]` keeps what was measured.
     """
     chosen = {
         question: {BASELINE: Augmentation(), "chosen": policy}

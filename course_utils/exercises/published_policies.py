@@ -164,8 +164,8 @@ def score_bets(bets) -> pd.DataFrame:
             to 1, that it beats flip.
 
     Returns:
-        A DataFrame, one row a bet: `question`, `policy`, `sure`, `won` and `score`, the square of
-        how far off the sureness was (Brier): 0 at best, 1 at worst; empty for blank bets.
+        A DataFrame, one row for each bet: `question`, `policy`, `sure`, `won` and `score`, the
+        square of how far off the sureness was (Brier): 0 at best, 1 at worst; empty for blank bets.
     """
     columns = ["question", "policy", "sure", "won", "score"]
     if not isinstance(bets, list | tuple) or count_blanks(bets)[0]:

@@ -88,7 +88,7 @@ def read_rows(views: Sequence[StoredFeatures], drawn, positions) -> np.ndarray:
 
 
 class StoredViews:
-    """Batches of stored features: each photo once an epoch, in one view drawn at random.
+    """Batches of stored features: each photo once per epoch, in one view drawn at random.
 
     Args:
         views: The views' features, of the same photos in the same order.
@@ -129,7 +129,7 @@ class StoredViews:
     def as_dataset(self):
         """Returns a `tf.data.Dataset` that goes through epoch 0, 1, 2 … each time it is used.
 
-        Keras traces a Python data set again for every `evaluate`, which costs more than the head
+        Keras traces a Python dataset again for every `evaluate`, which costs more than the head
         itself; a `tf.data.Dataset` is traced once. `from_generator` would make each batch cost
         twice: it sets glibc's M_TRIM_THRESHOLD, and memory is asked of the system every time.
         """

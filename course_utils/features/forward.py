@@ -24,7 +24,7 @@ PRECISIONS = ("float32", "bfloat16")
 WINOGRAD = "float32, Winograd"
 # bfloat16 has to be worth its rounding (0.4 % of a feature on average), Winograd its compiling.
 WORTHWHILE_SPEEDUP = 1.1
-# How far its features may lie from float32's, by the largest of these.
+# How far its features may be from float32's, by the largest of these.
 TOLERANCES = {"bfloat16": 0.1, WINOGRAD: 1e-4}
 SPEEDS = "speeds"  # the folder of the cache that remembers what was timed
 
@@ -99,7 +99,7 @@ def _may_use_winograd(base: keras.Model) -> bool:
 
 
 def _measure_speeds(base: keras.Model, described: str) -> dict[str, float]:
-    """Returns photos a second for each way to compute: timed here once, and remembered."""
+    """Returns photos per second for each way to compute: timed here once, and remembered."""
     machine = (
         f"{backend.processor()}, {backend.device()}, TensorFlow {tensorflow.__version__}, "
         f"base {described}"
@@ -113,7 +113,7 @@ def _measure_speeds(base: keras.Model, described: str) -> dict[str, float]:
 
 
 def _time_forward(base: keras.Model, way: str) -> float:
-    """Returns photos a second: 0 for a way that fails with this base here, or says otherwise."""
+    """Returns photos per second: 0 for a way that fails with this base here, or says otherwise."""
     images = np.random.default_rng(0).random((BATCH // 2, *base.input_shape[1:]), "float32")
     try:
         if way == WINOGRAD:

@@ -173,7 +173,7 @@ def _alike(one: np.ndarray, other: np.ndarray) -> bool:
 def _refuse(layer: keras.Layer, why: str, instead: str = "") -> None:
     inner = getattr(layer, "operation", layer)
     kind = "own layer" if is_own(type(inner)) else type(inner).__name__
-    in_model = 'train the whole model with method="in_model".'
+    in_model = 'train the complete model with method="in_model".'
     if not instead.endswith("."):
         instead = f"{instead}, or {in_model}" if instead else in_model.capitalize()
     raise NotStorableError(

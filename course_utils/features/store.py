@@ -30,7 +30,7 @@ BLOCK = 256  # photos in one file: what a killed run loses at the most
 
 
 class FeatureStore:
-    """Computes features where they are missing, and opens them where they lie.
+    """Computes features where they are missing, and opens them where they are.
 
     Args:
         front: The model's layers before the base.
@@ -90,7 +90,7 @@ class FeatureStore:
         return StoredFeatures(stored, places, self.precision)
 
     def measure_speed(self, photos: Photos, view: View) -> float:
-        """Returns how many photos a second go through front and base here, measured.
+        """Returns how many photos per second go through front and base here, measured.
 
         It computes and stores features that are missing anyway, of 64 photos at the most.
 

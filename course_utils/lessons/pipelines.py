@@ -237,7 +237,7 @@ def summarize_rounds(seconds: pd.DataFrame, *, photos: int | Mapping[str, int]) 
         photos: The number of photos in one round, for all ways or for each.
 
     Returns:
-        A row for each way: `photos a second` (the median of the rounds), `slowest` and `fastest`
+        A row for each way: `photos per second` (the median of the rounds), `slowest` and `fastest`
         round in photos per second, and `warm-up` in seconds.
 
     Raises:
@@ -254,7 +254,7 @@ def summarize_rounds(seconds: pd.DataFrame, *, photos: int | Mapping[str, int]) 
     speeds = counts / seconds.loc[1:]
     return pd.DataFrame(
         {
-            "photos a second": counts / seconds.loc[1:].median(),
+            "photos per second": counts / seconds.loc[1:].median(),
             "slowest": speeds.min(),
             "fastest": speeds.max(),
             "warm-up": seconds.loc[0],

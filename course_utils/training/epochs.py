@@ -1,4 +1,4 @@
-"""Epochs of training in a model's place, with callbacks that see the student's whole model."""
+"""Epochs of training in a model's place, with callbacks that see the student's complete model."""
 
 import gc
 import zlib

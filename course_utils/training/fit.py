@@ -74,7 +74,7 @@ def fit(
         batch_size: Of the kit's photos and of arrays; a dataset has its own.
         epochs: How often the data is gone through.
         verbose: 0 is silent, 1 shows a progress bar, 2 a line for each epoch.
-        callbacks: Keras's callbacks or your own. Their `model` is the whole model.
+        callbacks: Keras's callbacks or your own. Their `model` is the complete model.
         class_weight: From a label to how much its photos count in training.
         method: `"stored_features"`; `"in_model"`, which is `model.fit` itself; or `"auto"`: in
             the model on a GPU, stored features on a CPU.

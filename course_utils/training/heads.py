@@ -25,14 +25,14 @@ SMALLEST = 1e-7  # Keras's own limit to what a probability may be in the cross-e
 def open_features(
     parts: Parts, splits: Splits, *, views: int, seed: int, precision: str, progress: bool
 ) -> tuple[list[StoredFeatures], StoredFeatures, StoredFeatures]:
-    """Returns features of the train photos in every view, and clean ones of train and valid.
+    """Returns features of the training photos in every view, and clean ones of train and valid.
 
     What is missing is computed first.
 
     Args:
         parts: A model's front, base and head.
         splits: The photos.
-        views: How many augmented versions of each train photo, where an augmentation is random.
+        views: How many augmented versions of each training photo, where an augmentation is random.
         seed: Of the random draws.
         precision: `"float32"`, `"bfloat16"` or `"auto"`.
         progress: Whether to say what is computed.

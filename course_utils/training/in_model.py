@@ -102,7 +102,7 @@ def _build_task(
     if len(gpus) > 1:
         device = f"{len(gpus)} GPUs, each with a part of every batch"
     if shown:
-        print(f"Training the whole model on {device} in {precision}, batch by batch ({why}).")
+        print(f"Training the complete model on {device} in {precision}, batch by batch ({why}).")
     clean = {"clean_": splits.train.unshuffled(), "val_": splits.valid.unshuffled()}
     passes, both = splits.train.count, splits.train.count + splits.valid.count
     if parts and has_room(parts.base, both):
@@ -153,7 +153,7 @@ def _split_if_possible(model, base, augmented: bool) -> Parts | None:
     except ValueError as error:
         if base is not None or augmented:
             raise
-        print(f"Clean photos go through the whole model after every epoch. {error}")
+        print(f"Clean photos go through the complete model after every epoch. {error}")
         return None
 
 
@@ -174,7 +174,7 @@ def _choose_base(parts: Parts, images: np.ndarray) -> tuple[keras.Model, str]:
 
 
 def _measure_kept(model, parts: Parts, clean: dict[str, Photos], shown: bool):
-    """Returns what measures clean photos, on features kept in memory, and photos a second."""
+    """Returns what measures clean photos, on features kept in memory, and photos per second."""
     kept, speed = keep_features(parts.front, parts.base, list(clean.values()), progress=shown)
     head = Trainee(model, parts.head, steps_per_execution=STEPS_PER_EXECUTION)
     measured = {
@@ -184,7 +184,7 @@ def _measure_kept(model, parts: Parts, clean: dict[str, Photos], shown: bool):
 
 
 def _measure_again(model, layers, clean: dict[str, Photos]):
-    """Returns what measures clean photos by asking all layers again, and photos a second."""
+    """Returns what measures clean photos by asking all layers again, and photos per second."""
     whole = Trainee(model, layers, jit_compile=model.jit_compile)
     images, labels = clean["clean_"][0]
     whole.test_on_batch(images, labels)  # builds the graph

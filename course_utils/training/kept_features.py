@@ -74,7 +74,7 @@ def keep_features(
         progress: Whether a line shows how far it is.
 
     Returns:
-        The features of each set in its own order, and how many photos a second went through.
+        The features of each set in its own order, and how many photos per second went through.
     """
 
     @tensorflow.function(reduce_retracing=True)

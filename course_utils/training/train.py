@@ -53,8 +53,8 @@ def train(
         model: A compiled model of augmentation, frozen base and head.
         splits: The photos. The order of an epoch comes from `seed`, not from `splits`.
         epochs: How often every training photo is used.
-        callbacks: Keras's callbacks or your own, as in `fit`. Their `model` is the whole model, and
-            the logs at the end of an epoch hold all columns of the history.
+        callbacks: Keras's callbacks or your own, as in `fit`. Their `model` is the complete model,
+            and the logs at the end of an epoch hold all columns of the history.
         class_weight: From a label to how much its photos count in training, as in `fit`.
         method: `"in_model"`, `"stored_features"`, or `"auto"`: in the model on a GPU, stored
             features on a CPU.

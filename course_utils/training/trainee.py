@@ -16,7 +16,7 @@ STEPS_PER_EXECUTION = 64
 
 
 class Trainee(keras.Model):
-    """Layers of a student's model as a model of their own, with the whole model's compiled objects.
+    """Layers of a student's model as a model of their own, with that model's compiled objects.
 
     The layers are the student's, so that what they learn is in the student's model. Loss, metrics
     and optimizer are the very objects given to `compile`, so that functions of a notebook's cell

@@ -1,9 +1,7 @@
 """Exercise 02: right answers pass whatever way they take, each mistake hears its own sentence."""
 
-import time
-
 import pytest
-from exercise_answers import check_answer, run_notebook
+from exercise_answers import AnswerTests, run_notebook
 
 from course_utils.exercises.building_augmentations import QUESTIONS
 
@@ -218,34 +216,8 @@ def untouched():
     return run_notebook("02", {})
 
 
-def cases(planted):
-    return [(name, each) for name, listed in planted.items() for each in listed]
-
-
-def test_untouched_every_check_says_not_attempted(untouched):
-    boxes, _ = untouched
-    assert {box.state for box in boxes.values()} == {"not attempted"}
-    assert list(boxes) == [question.name for question in GRADED]
-
-
-@pytest.mark.parametrize(("name", "source"), cases(RIGHT))
-def test_every_right_answer_passes(untouched, name, source):
-    start = time.perf_counter()
-    box = check_answer("02", name, source, untouched[1])
-    assert box.state == "right", box
-    assert time.perf_counter() - start < 5
-
-
-@pytest.mark.parametrize(("name", "planted"), cases(WRONG))
-def test_every_mistake_hears_its_own_sentence(untouched, name, planted):
-    source, fragment = planted
-    box = check_answer("02", name, source, untouched[1])
-    assert box.state in ("not yet", "error") and fragment in box.message, box
-
-
-def test_no_sentence_answers_two_kinds_of_mistakes():
-    for listed in WRONG.values():
-        assert len({fragment for _, fragment in listed}) >= 5
+class TestAnswers(AnswerTests):
+    stem, graded, right, wrong = "02", GRADED, RIGHT, WRONG
 
 
 def test_filled_with_solutions_every_check_passes():

@@ -1,11 +1,9 @@
 """Exercise 03: policies are judged by measured accuracy, bets by the sealed half."""
 
-import time
-
 import numpy as np
 import pandas as pd
 import pytest
-from exercise_answers import check_answer, run_notebook
+from exercise_answers import AnswerTests, run_notebook
 
 from course_utils.augmentation.policy import Augmentation
 from course_utils.core import environment
@@ -190,34 +188,8 @@ def untouched():
     return run({})
 
 
-def cases(planted):
-    return [(name, each) for name, listed in planted.items() for each in listed]
-
-
-def test_untouched_every_check_says_not_attempted(untouched):
-    boxes, _ = untouched
-    assert {box.state for box in boxes.values()} == {"not attempted"}
-    assert list(boxes) == [question.name for question in QUESTIONS]
-
-
-@pytest.mark.parametrize(("name", "source"), cases(RIGHT))
-def test_every_right_answer_passes(untouched, name, source):
-    start = time.perf_counter()
-    box = check_answer("03", name, source, untouched[1])
-    assert box.state == "right", box
-    assert time.perf_counter() - start < 5
-
-
-@pytest.mark.parametrize(("name", "planted"), cases(WRONG))
-def test_every_mistake_hears_its_own_sentence(untouched, name, planted):
-    source, fragment = planted
-    box = check_answer("03", name, source, untouched[1])
-    assert box.state in ("not yet", "error") and fragment in box.message, box
-
-
-def test_no_sentence_answers_two_kinds_of_mistakes():
-    for listed in WRONG.values():
-        assert len({fragment for _, fragment in listed}) >= 5
+class TestAnswers(AnswerTests):
+    stem, graded, right, wrong = "03", QUESTIONS, RIGHT, WRONG
 
 
 def test_filled_with_solutions_every_check_passes():

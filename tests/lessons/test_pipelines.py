@@ -227,9 +227,9 @@ def test_the_median_counts_and_the_warm_up_does_not():
     table = pipelines.summarize_rounds(seconds, photos={"one": 8, "other": 40})
     assert table.loc["one"].tolist() == [4, 2, 8, 100]
     assert table.loc["other"].tolist() == [8, 0.5, 8, 1]
-    assert table.columns.tolist() == ["photos a second", "slowest", "fastest", "warm-up"]
+    assert table.columns.tolist() == ["photos per second", "slowest", "fastest", "warm-up"]
     alike = pipelines.summarize_rounds(seconds, photos=8)
-    assert alike["photos a second"].tolist() == [4, 1.6]
+    assert alike["photos per second"].tolist() == [4, 1.6]
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def test_a_table_brings_the_lines_on_how_it_was_made(write_table):
     write_table("summary", summary, made)
     table = load_results("summary")
     assert table.attrs["about"] == "\n".join(made)
-    assert table.loc["flip", "val_loss"] == 0.3, "one row a policy: these are the index"
+    assert table.loc["flip", "val_loss"] == 0.3, "one row for each policy: these are the index"
 
 
 def test_every_table_that_is_published_can_be_read_and_says_how_it_was_made():

@@ -480,7 +480,7 @@ def test_a_line_says_which_way_why_and_how_long(make_base, make_splits, capsys):
     assert "Using cached features" in capsys.readouterr().out
     train(model, make_splits(), **options, method="in_model")
     said = capsys.readouterr().out
-    assert "whole model" in said and "as asked" in said and "measured" in said
+    assert "complete model" in said and "as asked" in said and "measured" in said
 
 
 @pytest.mark.parametrize(

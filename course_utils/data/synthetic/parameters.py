@@ -1,6 +1,6 @@
 """What can vary in a synthetic image, and how each image's parameters are sampled.
 
-Angles are in degrees and lengths in meters. Lesson 03 uses the nuisances to bias a data set.
+Angles are in degrees and lengths in meters. Lesson 03 uses the nuisances to bias a dataset.
 """
 
 from collections.abc import Mapping

@@ -175,10 +175,10 @@ def measure_views(transform: Callable, *, views: int = VIEWS) -> pd.DataFrame:
         views: How many copies of the probe go in, as one batch.
 
     Returns:
-        A DataFrame, one row a view: `mirrored`; `angle` in degrees, counter-clockwise, where a
-        photo upside down is mirrored and turned by 180; `contrast`, a factor; `brightness`, a
+        A DataFrame, one row for each view: `mirrored`; `angle` in degrees, counter-clockwise, where
+        a photo upside down is mirrored and turned by 180; `contrast`, a factor; `brightness`, a
         shift of the mean; `color`, a factor of the chroma; `hue`, a turn in degrees; and
-        `strangeness`, what of the view none of these explains, as a share.
+        `strangeness`, what of the view none of these explains, as a fraction.
     """
     probe = make_probe()
     made = run(transform, np.repeat(probe[None], views, axis=0), training=True)
