@@ -21,8 +21,8 @@ import keras  # noqa: E402 (TensorFlow is to be quiet first)
 # What has no strength but is done or not: the value of `Augmentation` that 1 stands for.
 DONE_OR_NOT = {"flip": "horizontal", "grayscale": 1.0}
 # Even at a fixed strength what happens is random: which grain, which place, which of eleven.
-LEFT_TO_DICE = ("noise", "erasing", "rand_augment")
-MEASURABLE = tuple(name for name in CATALOGUE if name not in LEFT_TO_DICE)
+ALWAYS_RANDOM = ("noise", "erasing", "rand_augment")
+MEASURABLE = tuple(name for name in CATALOGUE if name not in ALWAYS_RANDOM)
 
 
 def evaluate_robustness(
@@ -147,7 +147,7 @@ def _check_strengths(strengths: Mapping[str, Iterable[float]]) -> dict[str, list
         )
     checked = {}
     for name, values in strengths.items():
-        if name in LEFT_TO_DICE:
+        if name in ALWAYS_RANDOM:
             raise ValueError(
                 f"Expected a transformation that does the same to every photo, received {name!r}, "
                 f"which is random at any strength. Choose from "

@@ -14,7 +14,7 @@ from course_utils.evaluation import robustness
 from course_utils.evaluation.compare import compare
 from course_utils.evaluation.robustness import (
     DONE_OR_NOT,
-    LEFT_TO_DICE,
+    ALWAYS_RANDOM,
     MEASURABLE,
     evaluate_robustness,
 )
@@ -205,7 +205,7 @@ def test_a_strength_is_the_end_that_the_explorer_shows(name):
         np.testing.assert_array_equal(change(name, -strength, image[None])[0], ends[0])
 
 
-@pytest.mark.parametrize("name", LEFT_TO_DICE)
+@pytest.mark.parametrize("name", ALWAYS_RANDOM)
 def test_what_is_left_to_dice_differs_from_photo_to_photo_or_batch_to_batch(name):
     image = draw_photos(1)
     calls = CATALOGUE[name].build(CATALOGUE[name].maximum).high
