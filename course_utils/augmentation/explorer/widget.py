@@ -30,6 +30,7 @@ from course_utils.core.checks import check_choice
 
 VIEWS = 16
 EPOCHS = 30
+VIEW = "application/vnd.jupyter.widget-view+json"
 SHOWN = {"one": "one photo, 16 views", "sixteen": "16 photos, a view each"}
 SENTENCE = (
     "AugmentationExplorer: a grid of augmented photos with sliders. No sliders here? Open the "
@@ -167,10 +168,10 @@ class AugmentationExplorer:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:
         """Returns the live widget and, for pages that run nothing, a still picture."""
-        # Written here, since the widgets of ipywidgets 7 (Colab's) have no _repr_mimebundle_.
+        # Not the widget's own bundle, which ipywidgets 7 (Colab's) does not have.
         view = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
-        data = {"application/vnd.jupyter.widget-view+json": view, "text/plain": SENTENCE}
-        data["image/png"] = base64.b64encode(self.draw_still()).decode("ascii")
+        picture = base64.b64encode(self.draw_still()).decode("ascii")
+        data = {VIEW: view, "text/plain": SENTENCE, "image/png": picture}
         return data, {"image/png": {"alt": self._alternative()}}
 
     def draw_still(self) -> bytes:
