@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from course_utils.core import cache
 from course_utils.core.checks import check_fraction
+from course_utils.core.display import view_widget
 from course_utils.core.entries import ENDING
 
 # The box where nothing runs.
@@ -80,7 +81,7 @@ class GuessBox:
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
         """Returns the live widget and, for pages that run nothing, a picture of words."""
-        data = dict(self.widget._repr_mimebundle_())
+        data: dict = view_widget(self.widget)
         data["text/plain"] = f"Your guess. {self._prompt}"
         data["text/html"] = STILL.format(html.escape(self._prompt))
         return data

@@ -27,29 +27,25 @@ from course_utils.augmentation.explorer.photos import find_photos, find_tasks
 from course_utils.augmentation.explorer.views import ViewMaker
 from course_utils.augmentation.policy import Augmentation
 from course_utils.core.checks import check_choice
+from course_utils.core.display import view_widget
 
 VIEWS = 16
 EPOCHS = 30
-VIEW = "application/vnd.jupyter.widget-view+json"
 SHOWN = {"one": "one photo, 16 views", "sixteen": "16 photos, a view each"}
 SENTENCE = (
     "AugmentationExplorer: a grid of augmented photos with sliders. No sliders here? Open the "
     "notebook in JupyterLab or Notebook 7, run pip install ipywidgets, restart Jupyter, and run "
     "this cell again."
 )
-STILL = (
-    "A still picture: run the notebook to move the sliders. No sliders there? "
-    "pip install ipywidgets, then restart Jupyter."
-)
+STILL = "A still picture: run the notebook to move the sliders."
 
 
 class AugmentationExplorer:
     """Sliders over a grid of sixteen augmented photos.
 
     Show it as the last line of a cell. What the sliders say is `explorer.augmentation`, for the
-    next cell to train with. It is tested in JupyterLab and Notebook 7; VS Code and Colab, which
-    show ordinary ipywidgets, are untested. Notebook 7 keeps the arrow keys for itself: there
-    Page Up, Page Down, Home and End move a slider. Lessons 02 and 03 use it.
+    next cell to train with. In Notebook 7, which keeps the arrow keys for itself, Page Up, Page
+    Down, Home and End move a slider. Lessons 02 and 03 use it.
 
     Args:
         splits: What `load_car_or_truck` returns, of which the training photos are shown; or the
@@ -168,10 +164,8 @@ class AugmentationExplorer:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:
         """Returns the live widget and, for pages that run nothing, a still picture."""
-        # Not the widget's own bundle, which ipywidgets 7 (Colab's) does not have.
-        view = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
-        picture = base64.b64encode(self.draw_still()).decode("ascii")
-        data = {VIEW: view, "text/plain": SENTENCE, "image/png": picture}
+        data = view_widget(self.widget) | {"text/plain": SENTENCE}
+        data["image/png"] = base64.b64encode(self.draw_still()).decode("ascii")
         return data, {"image/png": {"alt": self._alternative()}}
 
     def draw_still(self) -> bytes:
