@@ -1,21 +1,19 @@
-"""Several augmentations, many seeds: each policy's runs from the same starts, one after another."""
+"""Several augmentations, many seeds: each policy's runs from the same heads, one after another."""
 
 from collections.abc import Mapping, Sequence
 
 from course_utils.augmentation.policy import Augmentation
 from course_utils.core import backend
-from course_utils.core.checks import check_count
+from course_utils.core.checks import check_choice, check_count
 from course_utils.data.dataset import Splits
 from course_utils.evaluation.comparison import Comparison
 from course_utils.evaluation.runs import PolicyRuns, run_policy
-from course_utils.models.classifier import build_classifier
-from course_utils.models.partition import split_model
-from course_utils.training.heads import Heads, gather_weights
+from course_utils.training.heads import SLOPES
 
 backend.import_tensorflow()
 import keras  # noqa: E402 (TensorFlow is to be quiet first)
 
-AGAIN = "{} again"  # the row that differs from the baseline by order and draws alone
+AGAIN = "{} again"  # the row that differs from the baseline by orders and draws alone
 
 
 def compare(
@@ -23,21 +21,24 @@ def compare(
     splits: Splits,
     base: keras.Model,
     *,
-    seeds: int = 20,
+    seeds: int | Sequence[int] = 20,
     epochs: int = 30,
     views: int | Mapping[str, int] = 8,
+    activation: str = "leaky_relu",
     seed: int = 31415,
     precision: str = "auto",
     progress: bool = True,
 ) -> Comparison:
-    """Trains the lesson's head under several augmentations, each from the same starts.
+    """Trains the lesson's head under several augmentations, each from the same initial weights.
 
-    Run number k of every policy starts from the same head and sees the photos in the same
-    order, so that two policies differ by the augmentation alone. The first policy is the
-    baseline; it is trained once more with another order and other draws among its stored views,
-    so that every table shows how far the same policy lies from itself. All seeds of a policy
-    train side by side as one Keras model; each run is what
-    `train(build_classifier(base, layers, seed=k), splits, seed=seed)` gives.
+    Each run has its own order of the photos and its own random number u for each photo and epoch;
+    they are the same for all policies. A policy with n stored views of a photo uses the view
+    floor(u · n). So run k of two policies differs by the policy alone, and two runs of one policy
+    differ by initial weights, orders and draws. What all runs of a policy share are its stored
+    views.
+
+    The first policy is the baseline. It is trained once more from the same initial weights, in
+    other orders and with other draws: a row whose true difference is zero.
 
     What is finished is kept in the cache: an interrupted comparison, or one with one more
     policy, trains only what is missing.
@@ -45,13 +46,16 @@ def compare(
     Args:
         policies: From a policy's name to its augmentation, two or more.
         splits: The photos.
-        base: A frozen model from images to features, as `load_vgg16_base` gives.
-        seeds: How many runs a policy: 0 to `seeds` - 1.
-        epochs: How often every train photo is used.
-        views: How many augmented versions of a train photo there are to draw from, one number
-            or each policy's own. Nothing random is one version and a flip alone two, whatever
-            this says.
-        seed: For the order of the photos and the augmentations' random draws.
+        base: A frozen model from images to features, as `load_vgg16_base` returns it.
+        seeds: How many runs each policy has, with the seeds 0 to `seeds` - 1; or these seeds
+            themselves, such as `range(20, 40)`. A seed gives a run's initial weights, orders and
+            draws.
+        epochs: How often every training photo is used.
+        views: How many augmented versions of a training photo are stored, one number or each
+            policy's own. Nothing random is one version and a flip alone two, whatever this says.
+        activation: Of the head's hidden layer. `"leaky_relu"` cannot die; `"relu"` is the head of
+            lessons 01 and 02, which dies in many runs.
+        seed: Of the stored views, and with each run's own seed of its orders and draws.
         precision: `"float32"`, `"bfloat16"`, or `"auto"`: the faster one here.
         progress: Whether to say what is computed and show how far it is.
 
@@ -61,7 +65,7 @@ def compare(
     Raises:
         TypeError: If `seeds` or `epochs` is not a whole number.
         ValueError: If the policies are no dictionary or the splits no `Splits`, if there are fewer
-            than two policies or seeds, or no epoch, or a policy has
+            than two policies or seeds, the same seed twice, or no epoch, or a policy has
             the name of the baseline's second training, or no number of views.
         KeyboardInterrupt: If it is interrupted before the first policy is finished.
 
@@ -84,8 +88,9 @@ def compare(
         )
     if len(policies) < 2:
         raise ValueError(f"Expected two policies or more, received {list(policies)}. Add another.")
-    check_count("seeds", seeds, least=2)
+    seeds = _list_seeds(seeds)
     check_count("epochs", epochs)
+    check_choice("activation", activation, SLOPES)
     baseline = next(iter(policies))
     if AGAIN.format(baseline) in policies:
         raise ValueError(
@@ -98,29 +103,32 @@ def compare(
             f"Expected a number of views for each of {list(policies)}, received one for each of "
             f"{list(numbers)}."
         )
-    # Each row of the table: its augmentation, its views, and the seed of its order and draws.
+    # Each row of the table: its augmentation, its views, and the seed of its orders and draws.
     wanted = {name: (policy, numbers[name], seed) for name, policy in policies.items()}
     wanted[AGAIN.format(baseline)] = (policies[baseline], numbers[baseline], seed + 1)
     options = {"epochs": epochs, "precision": precision, "progress": progress}
+    options |= {"seeds": seeds, "activation": activation, "seed": seed}
     finished: dict[str, PolicyRuns] = {}
-    starts = gather_weights(
-        [split_model(build_classifier(base, (), seed=start)).head for start in range(seeds)],
-        base.output_shape[1:],
-    )
-    heads = Heads(starts)
     for name, (policy, number, draws) in wanted.items():
         try:
             if progress:
-                print(f"{name}: {seeds} runs.", flush=True)
-            finished[name] = run_policy(
-                policy, base, heads, starts, splits, views=number, seed=seed, draws=draws, **options
-            )
+                print(f"{name}: {len(seeds)} runs.", flush=True)
+            finished[name] = run_policy(policy, base, splits, views=number, draws=draws, **options)
         except KeyboardInterrupt:
             if not finished:
                 raise
             print(f"Interrupted; finished and kept: {', '.join(finished)}.")
             break
     return Comparison(finished, splits, baseline=baseline, seed=seed)
+
+
+def _list_seeds(seeds: int | Sequence[int]) -> list[int]:
+    if not isinstance(seeds, Sequence | range):
+        return list(range(check_count("seeds", seeds, least=2)))
+    listed = [check_count("seeds", each, least=0) for each in seeds]
+    if len(set(listed)) < max(len(listed), 2):
+        raise ValueError(f"Expected two seeds or more, each once, received {listed}.")
+    return listed
 
 
 def _is_policy(policy) -> bool:

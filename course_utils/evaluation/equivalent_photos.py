@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 
 from course_utils.core.checks import check_choice
-from course_utils.evaluation.statistics import RESAMPLES
 
-COLUMNS = ("policy", "train_photos", "seed", "sealed_loss", "dead_head")
+RESAMPLES = 2000
+COLUMNS = ("policy", "train_photos", "seed", "held_out_loss", "dead_head")
 
 
 def find_equivalent_photos(
@@ -14,7 +14,7 @@ def find_equivalent_photos(
     policy: str,
     baseline: str,
     *,
-    living: bool = True,
+    exclude_dead: bool = True,
     confidence: float = 0.95,
     seed: int = 31415,
 ) -> pd.DataFrame:
@@ -26,17 +26,17 @@ def find_equivalent_photos(
     policies and all numbers of photos, since these start from the same head.
 
     Args:
-        table: A row for each run: `policy`, `train_photos`, `seed`, `sealed_loss` at the epoch
-            chosen on *select*, and `dead_head`.
+        table: A row a run: `policy`, `train_photos`, `seed`, `held_out_loss` at the epoch chosen on
+            the selection half, and `dead_head`.
         policy: Its name.
         baseline: The name of what it is compared with.
-        living: Whether only runs count whose head lives, as in the figure.
+        exclude_dead: Whether to leave out runs whose head died, as in the figure.
         confidence: Of the interval, from 0 to 1.
         seed: Of the draws.
 
     Returns:
         A DataFrame, one row for each number of `train_photos` with the policy: its mean
-        `sealed_loss`; `worth`, the number of photos without it, and the interval's ends `low` and
+        `held_out_loss`; `worth`, the number of photos without it, and the interval's ends `low` and
         `high`, each infinite where it is more than the largest number measured and 0 where it is
         less than the smallest; `says`, the same in words.
 
@@ -61,10 +61,10 @@ def find_equivalent_photos(
     losses, seeds = {}, sorted(table.loc[table["policy"] == policy, "seed"].unique())
     for name in (policy, baseline):
         runs = table[table["policy"] == name]
-        if living:
+        if exclude_dead:
             runs = runs[~runs["dead_head"].astype(bool)]
         counts = sorted(table.loc[table["policy"] == name, "train_photos"].unique())
-        by_seed = runs.pivot(index="seed", columns="train_photos", values="sealed_loss")
+        by_seed = runs.pivot(index="seed", columns="train_photos", values="held_out_loss")
         losses[name] = by_seed.reindex(index=seeds, columns=counts)
         _check_counting(losses[name], name)
     draws = np.random.default_rng(seed).multinomial(
@@ -82,7 +82,7 @@ def find_equivalent_photos(
         # The ends are values that occurred: between a number and infinity there is none.
         low, high = np.quantile(resampled, (tail, 1 - tail), method="inverted_cdf")
         rows[int(photos)] = {
-            "sealed_loss": with_policy[0, column],
+            "held_out_loss": with_policy[0, column],
             "worth": found[0],
             "low": low,
             "high": high,
@@ -168,6 +168,6 @@ def _check_counting(losses: pd.DataFrame, policy: str) -> None:
     for photos, column in losses.items():
         if column.isna().all():
             raise ValueError(
-                f"Expected a living head of {policy!r} with {photos:,} train photos, received "
-                "none: leave that number out, or count all heads with living=False."
+                f"Expected a head of {policy!r} that did not die with {photos:,} train photos, "
+                "received none: leave that number out, or count all heads with exclude_dead=False."
             )

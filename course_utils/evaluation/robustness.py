@@ -1,5 +1,6 @@
 """What augmentation taught: how far a model withstands each transformation, by its strength."""
 
+import math
 from collections.abc import Iterable, Mapping
 
 import pandas as pd
@@ -192,9 +193,9 @@ def _check_photos(photos: Photos, base: keras.Model) -> None:
 
 
 def _check_base(heads: Heads, base: keras.Model) -> None:
-    expected = heads.model.input_shape[1:]
-    if base.output_shape[1:] != expected:
+    received = math.prod(base.output_shape[1:])
+    if received != heads.size:
         raise ValueError(
-            f"Expected the base that the comparison was made with, whose features have the shape "
-            f"{expected}, received one with {base.output_shape[1:]}."
+            f"Expected the base that the comparison was made with, which gives {heads.size} "
+            f"features of a photo, received one that gives {received}."
         )

@@ -1,7 +1,7 @@
 """The runs of one policy: many heads side by side, measured at each epoch, kept in the cache."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,16 +12,23 @@ from course_utils.core.progress import Progress
 from course_utils.data.dataset import Splits
 from course_utils.features.batches import StoredFeatures, StoredViews
 from course_utils.features.views import clean_view, list_views
-from course_utils.models.classifier import build_classifier
+from course_utils.models.classifier import build_classifier, build_head
 from course_utils.models.fingerprints import fingerprint_base
 from course_utils.models.partition import split_model
-from course_utils.training.heads import Heads, in_order, measure_losses, open_features
+from course_utils.training.heads import (
+    Heads,
+    Order,
+    gather_weights,
+    in_order,
+    measure_losses,
+    open_features,
+)
 
 backend.import_tensorflow()
 import keras  # noqa: E402 (TensorFlow is to be quiet first)
 
 # Part of the name of stored runs: raise it when the same policy gives other numbers.
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -30,104 +37,145 @@ class PolicyRuns:
 
     Args:
         train: float32, shape (4, epochs, seeds): clean loss, clean accuracy, augmented loss,
-            augmented accuracy, on train photos at the end of each epoch.
+            augmented accuracy, on the training photos at the end of each epoch.
         probabilities: float32, shape (epochs, seeds, photos): the probability of class 1 of every
-            clean valid photo.
+            clean validation photo.
         dead: bool, shape (epochs, seeds).
         weights: float32, the heads' after the last epoch, as `heads.gather_weights` gives them.
+        seeds: Of each run's initial weights.
+        activation: Of the heads' hidden layer.
     """
 
     train: np.ndarray
     probabilities: np.ndarray
     dead: np.ndarray
     weights: list[np.ndarray]
+    seeds: Sequence[int]
+    activation: str = "leaky_relu"
+
+
+def build_heads(base: keras.Model, seeds: Sequence[int], activation: str) -> Heads:
+    """Returns the lesson's heads, one for each seed, before their first step.
+
+    Args:
+        base: The frozen model that they are for.
+        seeds: Of their initial weights.
+        activation: Of their hidden layer.
+    """
+    built = []
+    for seed in seeds:
+        layers = build_head(activation=activation, seed=seed)
+        keras.Sequential([keras.Input(base.output_shape[1:]), *layers])
+        built.append(layers)
+    return Heads(gather_weights(built), activation=activation)
 
 
 def run_policy(
     policy: Augmentation | Sequence[keras.Layer],
     base: keras.Model,
-    heads: Heads,
-    starts,
     splits: Splits,
     *,
-    epochs,
-    views,
-    seed,
-    draws,
-    precision,
-    progress,
+    seeds: Sequence[int],
+    activation: str,
+    epochs: int,
+    views: int,
+    seed: int,
+    draws: int,
+    precision: str,
+    progress: bool,
 ) -> PolicyRuns:
-    """Returns a policy's runs, one for each head, from the cache where they are there."""
+    """Returns a policy's runs, one for each seed, out of the cache where they are there.
+
+    Args:
+        policy: Its augmentation.
+        base: The frozen model from images to features.
+        splits: The photos.
+        seeds: Of the runs' initial weights, and of their orders and draws.
+        activation: Of the heads' hidden layer.
+        epochs: How often every training photo is used.
+        views: How many augmented versions of a training photo are stored.
+        seed: Of the stored views.
+        draws: With each run's own seed, the seed of its orders and draws.
+        precision: `"float32"`, `"bfloat16"` or `"auto"`.
+        progress: Whether to say what is computed and show how far it is.
+    """
     layers = policy.layers(seed) if isinstance(policy, Augmentation) else policy
     parts = split_model(build_classifier(base, layers, seed=seed))
-    train_views, clean, valid = open_features(
+    stored, clean, valid = open_features(
         parts, splits, views=views, seed=seed, precision=precision, progress=progress
     )
     drawn = list_views(parts.front, views=views, seed=seed)
     described = [view.fingerprint for view in drawn]
     augments = described != [clean_view(parts.front).fingerprint]
+    heads = build_heads(parts.base, seeds, activation)
+    shapes = {f"weight{n}": each.shape for n, each in enumerate(heads.weights)}
     arrays = [
-        *starts,
+        *heads.weights,
         *(each for photos in (splits.train, splits.valid) for each in (photos.keys, photos.labels)),
     ]
     about = [
         *(VERSION, fingerprint_base(parts.base), clean.precision, described),
-        *(epochs, draws, splits.train.batch_size),
+        *(epochs, draws, list(seeds), activation, splits.train.batch_size),
         *(hashlib.sha256(np.ascontiguousarray(array)).hexdigest() for array in arrays),
     ]
-    seeds, shapes = len(starts[2]), {f"weight{n}": start.shape for n, start in enumerate(starts)}
     expected = {
-        "train": ("float32", (4, epochs, seeds)),
-        "answers": ("float32", (epochs, seeds, splits.valid.count)),
-        "dead": ("bool", (epochs, seeds)),
+        "train": ("float32", (4, epochs, len(seeds))),
+        "probabilities": ("float32", (epochs, len(seeds), splits.valid.count)),
+        "dead": ("bool", (epochs, len(seeds))),
         **{name: ("float32", shape) for name, shape in shapes.items()},
     }
 
     def make() -> dict[str, np.ndarray]:
-        heads.restart(starts)
-        order = {"batch_size": splits.train.batch_size, "shuffle": True, "seed": draws}
-        augmented = in_order(train_views, splits.train.labels, seed=draws) if augments else None
         with Progress(epochs, "Epochs", shown=progress) as line:
             runs = train_runs(
                 heads,
                 splits,
-                batches=StoredViews(train_views, splits.train.labels, **order),
-                augmented=augmented,
+                views=stored,
+                augmented=in_order(stored, splits.train.labels, seed=draws) if augments else None,
                 clean=clean,
                 valid=valid,
+                order=Order(draws, seeds),
                 epochs=epochs,
                 on_epoch_end=line.advance,
             )
         weights = dict(zip(shapes, runs.weights, strict=True))
-        return {"train": runs.train, "answers": runs.probabilities, "dead": runs.dead, **weights}
+        return {
+            "train": runs.train,
+            "probabilities": runs.probabilities,
+            "dead": runs.dead,
+            **weights,
+        }
 
     kept = cache.load_or_make(cache.name_entry("comparisons", about), make, arrays=expected)
-    train, probabilities, dead = (kept[name][:] for name in ("train", "answers", "dead"))
-    return PolicyRuns(train, probabilities, dead, [kept[name][:] for name in shapes])
+    train, probabilities, dead = (kept[name][:] for name in ("train", "probabilities", "dead"))
+    weights = [kept[name][:] for name in shapes]
+    return PolicyRuns(train, probabilities, dead, weights, list(seeds), activation)
 
 
 def train_runs(
     heads: Heads,
     splits: Splits,
     *,
-    batches: StoredViews,
+    views: Sequence[StoredFeatures],
     augmented: StoredViews | None,
     clean: StoredFeatures,
     valid: StoredFeatures,
+    order: Order,
     epochs: int,
-    on_epoch_end=lambda: None,
+    on_epoch_end: Callable[[], None] = lambda: None,
 ) -> PolicyRuns:
-    """Trains all heads on the same batches, and measures each of them after every epoch.
+    """Trains all heads, each in its own order, and measures each of them after every epoch.
 
     Args:
         heads: As they begin.
         splits: The photos, for their labels.
-        batches: Of the train photos' features, in the order of training.
-        augmented: The train photos' augmented features in large batches; `None` where nothing
+        views: The training photos' features in each stored view.
+        augmented: The training photos' augmented features in large batches; `None` where nothing
             is random, so that they are the clean ones.
-        clean: The train photos' clean features.
-        valid: The valid photos' clean features.
-        epochs: How often every train photo is used.
+        clean: The training photos' clean features.
+        valid: The validation photos' clean features.
+        order: Each run's orders and draws.
+        epochs: How often every training photo is used.
         on_epoch_end: Called after each epoch that is measured.
     """
     labels, rows, probabilities, dead = splits.train.labels, [], [], []
@@ -144,14 +192,24 @@ def train_runs(
         dead.append(~alive)
         on_epoch_end()
 
-    heads.fit(batches, epochs=epochs, on_epoch_end=measure)
+    heads.fit(
+        views,
+        labels,
+        order=order,
+        batch_size=splits.train.batch_size,
+        epochs=epochs,
+        on_epoch_end=measure,
+    )
     return PolicyRuns(
         np.array(rows, "float32").swapaxes(0, 1),
         np.array(probabilities, "float32"),
         np.array(dead),
-        heads.get_weights(),
+        heads.weights,
+        order.runs,
+        heads.activation,
     )
 
 
 def is_right(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Returns whether each photo's class is the larger of its probabilities."""
     return (probabilities > 0.5) == (labels > 0.5)

@@ -9,16 +9,10 @@ from course_utils.core import backend
 from course_utils.core.checks import check_count
 from course_utils.core.progress import Progress
 from course_utils.data.dataset import Splits
-from course_utils.features.batches import StoredViews
+from course_utils.evaluation.runs import build_heads
 from course_utils.models.classifier import build_classifier
 from course_utils.models.partition import split_model
-from course_utils.training.heads import (
-    Heads,
-    gather_weights,
-    in_order,
-    measure_losses,
-    open_features,
-)
+from course_utils.training.heads import Order, in_order, measure_losses, open_features
 
 backend.import_tensorflow()
 import keras  # noqa: E402 (TensorFlow is to be quiet first)
@@ -33,32 +27,33 @@ def evaluate_subgroups(
     seeds: int = 10,
     epochs: int = 30,
     views: int = 8,
+    activation: str = "leaky_relu",
     seed: int = 31415,
     precision: str = "auto",
     progress: bool = True,
 ) -> pd.DataFrame:
-    """Trains the lesson's head from several starts and takes its valid accuracy apart by group.
+    """Trains the lesson's head from several seeds and measures accuracy group by group.
 
-    Run number k is what `train(build_classifier(base, augmentation, seed=k), splits, seed=seed)`
-    gives on stored features: the runs start from other heads and share all else. They train side
-    by side as one Keras model, which costs little more than one of them.
+    The runs differ by their initial weights, and by their order of the photos and draws among
+    the stored views, as in `compare`.
 
     Args:
-        base: A frozen model from images to features, as `load_vgg16_base` gives.
+        base: A frozen model from images to features, as `load_vgg16_base` returns it.
         splits: The photos.
-        groups: For each valid photo, in their order, the name of its group.
+        groups: For each validation photo, in their order, the name of its group.
         augmentation: Keras layers that transform float32 images in [0, 1].
         seeds: How many runs: 0 to `seeds` - 1.
-        epochs: How often every train photo is used.
-        views: How many augmented versions of a train photo there are to draw from. Nothing
-            random is one version and a flip alone two, whatever this says.
-        seed: For the order of the photos and the augmentation's random draws.
+        epochs: How often every training photo is used.
+        views: How many augmented versions of a training photo are stored. Nothing random is one
+            version and a flip alone two, whatever this says.
+        activation: Of the head's hidden layer, as in `compare`.
+        seed: Of the stored views, and with each run's own seed of its orders and draws.
         precision: `"float32"`, `"bfloat16"`, or `"auto"`: the faster one here.
         progress: Whether to say what is computed and show how far it is.
 
     Returns:
-        A DataFrame, one row for each run (index `seed`): the accuracy of each group by its name, in
-        the order in which the names come first; then, on all clean photos, `clean_loss`,
+        A DataFrame with a row for each run (index `seed`): the accuracy of each group by its
+        name, in the order in which the names come first; then, on all clean photos, `clean_loss`,
         `val_loss` and `val_binary_accuracy`; and `dead_head`, as in `train`.
 
     Raises:
@@ -80,21 +75,20 @@ def evaluate_subgroups(
         )
     check_count("seeds", seeds)
     check_count("epochs", epochs)
-    models = [build_classifier(base, augmentation, seed=number) for number in range(seeds)]
-    parts = split_model(models[0])
-    train_views, clean, valid = open_features(
+    parts = split_model(build_classifier(base, augmentation, seed=seed))
+    stored, clean, valid = open_features(
         parts, splits, views=views, seed=seed, precision=precision, progress=progress
     )
-    heads = Heads(gather_weights([split_model(model).head for model in models], clean.shape))
-    batches = StoredViews(
-        train_views,
-        splits.train.labels,
-        batch_size=splits.train.batch_size,
-        shuffle=True,
-        seed=seed,
-    )
+    heads = build_heads(base, range(seeds), activation)
     with Progress(epochs, "Epochs", shown=progress) as line:
-        heads.fit(batches, epochs=epochs, on_epoch_end=lambda epoch: line.advance())
+        heads.fit(
+            stored,
+            splits.train.labels,
+            order=Order(seed, range(seeds)),
+            batch_size=splits.train.batch_size,
+            epochs=epochs,
+            on_epoch_end=lambda epoch: line.advance(),
+        )
     train_probabilities, alive = heads.predict(in_order([clean], splits.train.labels))
     probabilities, _ = heads.predict(in_order([valid], splits.valid.labels))
     right = (probabilities > 0.5) == (splits.valid.labels > 0.5)

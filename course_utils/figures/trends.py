@@ -154,8 +154,9 @@ def plot_equivalent_photos(table: pd.DataFrame, *, title: str) -> DescribedFigur
 
     Args:
         table: A row for each run: `policy` (one to six of them), `train_photos`, `seed`,
-            `dead_head`, and `sealed_loss` and `sealed_binary_accuracy`, which are measured on the
-            held-out half of the validation photos, at the epoch that was best on the other half.
+            `dead_head`, and `held_out_loss` and `held_out_binary_accuracy`, which are measured on
+            the held-out half of the validation photos, at the epoch that was best on the other
+            half.
         title: Of the figure.
 
     Returns:
@@ -168,17 +169,17 @@ def plot_equivalent_photos(table: pd.DataFrame, *, title: str) -> DescribedFigur
 
     Example:
         >>> runs = pd.DataFrame({"policy": "none", "train_photos": [100, 200], "seed": 1})
-        >>> runs = runs.assign(dead_head=False, sealed_loss=0.5, sealed_binary_accuracy=0.75)
+        >>> runs = runs.assign(dead_head=False, held_out_loss=0.5, held_out_binary_accuracy=0.75)
         >>> plot_equivalent_photos(runs, title="More").alt_text
         'More. Loss and accuracy on the held-out half of the validation photos, means over heads \
 that did not die. none (0 of 2 heads died): with 100 training photos loss 0.50, accuracy 0.75; \
 with 200 training photos loss 0.50, accuracy 0.75.'
     """
     columns = ("policy", "train_photos", "seed", "dead_head")
-    columns += ("sealed_loss", "sealed_binary_accuracy")
+    columns += ("held_out_loss", "held_out_binary_accuracy")
     check_columns(table, columns, 'Take it from `load_results("photo-counts")`.')
     alive = split_policies(table)
-    measures = {"sealed_loss": LOSS, "sealed_binary_accuracy": ACCURACY}
+    measures = {"held_out_loss": LOSS, "held_out_binary_accuracy": ACCURACY}
     lines = {
         measure: {
             policy: average_seeds(runs, "train_photos", measure) for policy, runs in alive.items()
@@ -195,7 +196,7 @@ with 200 training photos loss 0.50, accuracy 0.75.'
         draw_lines(ax, lines[measure])
         scale_counts(ax, table["train_photos"])
         ax.set(xlabel="training photos", title=label)
-        if measure == "sealed_loss":
+        if measure == "held_out_loss":
             ax.set_ylim(bottom=0)
         ends = [line.mean[-1] for line in lines[measure].values()]
         label_ends(ax, list(zip(ends, lines[measure], COLORS, strict=False)))
@@ -212,8 +213,8 @@ def _describe_equivalent_photos(
         "Loss and accuracy on the held-out half of the validation photos, means over heads that "
         "did not die."
     ]
-    for policy, loss in lines["sealed_loss"].items():
-        accuracy = lines["sealed_binary_accuracy"][policy]
+    for policy, loss in lines["held_out_loss"].items():
+        accuracy = lines["held_out_binary_accuracy"][policy]
         points = "; ".join(
             f"with {count:,} training photos loss {loss.mean[place]:.2f}, accuracy "
             f"{accuracy.mean[place]:.2f}"

@@ -61,6 +61,68 @@ def load_results(name: str) -> pd.DataFrame:
     return table
 
 
+def describe_claims(table: pd.DataFrame | None = None) -> list[str]:
+    """Returns what the primary comparison says of lesson 02's claims, a sentence for each.
+
+    The README, the lessons and data/results/README.md say it in these words.
+
+    Args:
+        table: `load_results("primary-differences")`, which is loaded if it is `None`.
+
+    Returns:
+        The sentences: on the gap, on validation loss and accuracy, on the second division of the
+        photos, and on the lesson's own head.
+    """
+    table = load_results("primary-differences") if table is None else table
+    asked = table[(table["policy"] == "flip + contrast") & (table["epoch"] == "last")]
+    asked = asked[asked["class"] == "both"]
+
+    def tell(measure: str, division: str, head: str, pairs: str = "all") -> str:
+        chosen = (asked["measure"] == measure) & (asked["division"] == division)
+        chosen &= (asked["head"] == head) & (asked["pairs_counted"] == pairs)
+        (row,) = asked[chosen].itertuples()
+        scale, unit = (100, " percentage points") if measure == "accuracy" else (1, "")
+        places = 1 if measure == "accuracy" else 3
+        numbers = [
+            f"{scale * number:+.{places}f}"
+            for number in (row.difference, row.photos_low, row.photos_high)
+        ]
+        return f"{numbers[0]}{unit} ({numbers[1]} to {numbers[2]}; {row.verdict})"
+
+    def tell_both(division: str, head: str, pairs: str = "all") -> str:
+        return (
+            f"validation loss {tell('loss', division, head, pairs)}, "
+            f"validation accuracy {tell('accuracy', division, head, pairs)}"
+        )
+
+    new, old = "leaky_relu", "relu"
+    said = [
+        "*The two curves stay closer together*: with flip and contrast the gap after 30 epochs "
+        f"changes by {tell('gap', 'first', new)}.",
+        "*Validation loss and accuracy improve modestly*: with flip and contrast "
+        f"{tell_both('first', new)}.",
+    ]
+    if (asked["division"] == "second").any():
+        said.append(
+            f"With the photos divided a second time: gap {tell('gap', 'second', new)}, "
+            f"{tell_both('second', new)}."
+        )
+    if (asked["head"] == old).any():
+        counted = asked["pairs_counted"] != "all"
+        said.append(
+            f"With the lesson's own ReLU head, all runs: gap {tell('gap', 'first', old)}, "
+            f"{tell_both('first', old)}."
+        )
+        if counted.any():
+            alive = "neither head died"
+            pairs = int(asked.loc[counted, "pairs"].max())
+            said.append(
+                f"The {pairs} pairs of these in which neither head died: gap "
+                f"{tell('gap', 'first', old, alive)}, {tell_both('first', old, alive)}."
+            )
+    return said
+
+
 def _tell_origin(path: Path) -> str:
     """Returns how a table was made: the comment lines at the top of its file."""
     lines = path.read_text(encoding="utf-8").splitlines()
@@ -161,8 +223,8 @@ def read_equivalent_photos(path: Path) -> pd.DataFrame:
     """Returns the policies' runs with different numbers of training photos.
 
     Args:
-        path: A CSV file with the columns policy, train_photos, seed; sealed_loss and
-            sealed_binary_accuracy, measured on the held-out half of the validation photos after
+        path: A CSV file with the columns policy, train_photos, seed; held_out_loss and
+            held_out_binary_accuracy, measured on the held-out half of the validation photos after
             the epoch chosen on the selection half; last_val_loss and last_val_binary_accuracy,
             measured on all validation photos after the last epoch; and dead_head.
 
@@ -173,8 +235,8 @@ def read_equivalent_photos(path: Path) -> pd.DataFrame:
         FileNotFoundError: If there is no such file.
         ValueError: If columns, values or rows are missing, or a fraction is outside of 0 to 1.
     """
-    fractions = ("sealed_binary_accuracy", "last_val_binary_accuracy")
-    losses = ("sealed_loss", "last_val_loss")
+    fractions = ("held_out_binary_accuracy", "last_val_binary_accuracy")
+    losses = ("held_out_loss", "last_val_loss")
     table = _read_table(path, ("policy", "train_photos", "seed", *losses, *fractions, "dead_head"))
     _check_fractions(table, fractions, path)
     _check_seeds(table, ["policy", "train_photos"], path)

@@ -19,6 +19,7 @@ def build_classifier(
     augmentation: Sequence[keras.Layer] = (),
     *,
     imagenet_preprocessing: bool = False,
+    activation: str = "relu",
     seed: int = 31415,
 ) -> keras.Sequential:
     """Builds and compiles the lesson's model: augmentation, base, Dense(6), Dense(1).
@@ -31,6 +32,7 @@ def build_classifier(
             `fit` and have no effect in `evaluate` and `predict`.
         imagenet_preprocessing: Whether the base receives images as VGG16 was trained on (BGR,
             means subtracted). The lesson gives it RGB images in [0, 1].
+        activation: Of the hidden layer. With `"leaky_relu"` the head cannot die: `compare` uses it.
         seed: For the head's initial weights: the same seed gives the same weights.
 
     Returns:
@@ -42,20 +44,36 @@ def build_classifier(
         >>> [type(layer).__name__ for layer in model.layers[-3:]], model.output_shape
         (['Flatten', 'Dense', 'Dense'], (None, 1))
     """
-    glorot = keras.initializers.GlorotUniform
     model = keras.Sequential(
         [
             keras.Input(base.input_shape[1:]),
             *augmentation,
             *([build_imagenet_preprocessing()] if imagenet_preprocessing else []),
             base,
-            keras.layers.Flatten(),
-            keras.layers.Dense(6, activation="relu", kernel_initializer=glorot(seed=seed)),
-            keras.layers.Dense(1, activation="sigmoid", kernel_initializer=glorot(seed=seed + 1)),
+            *build_head(activation=activation, seed=seed),
         ]
     )
     model.compile(optimizer="adam", loss="binary_crossentropy", metrics=["binary_accuracy"])
     return model
+
+
+def build_head(*, activation: str = "relu", seed: int = 31415) -> list[keras.Layer]:
+    """Builds the layers after the base: Flatten, Dense(6), Dense(1).
+
+    Args:
+        activation: Of the hidden layer.
+        seed: For the initial weights.
+
+    Example:
+        >>> [layer.units for layer in build_head()[1:]]
+        [6, 1]
+    """
+    glorot = keras.initializers.GlorotUniform
+    return [
+        keras.layers.Flatten(),
+        keras.layers.Dense(6, activation=activation, kernel_initializer=glorot(seed=seed)),
+        keras.layers.Dense(1, activation="sigmoid", kernel_initializer=glorot(seed=seed + 1)),
+    ]
 
 
 def build_imagenet_preprocessing() -> keras.layers.Conv2D:

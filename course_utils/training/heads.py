@@ -1,39 +1,55 @@
-"""Many heads that train side by side on the same stored features, as one Keras model."""
+"""Many heads that train on the same stored features, each in an order of its own.
 
-from collections.abc import Sequence
+The heads are the lesson's: two dense layers, Adam, binary cross-entropy. Keras would need a model
+of all heads, and a batch for each head in it: forty megabytes in each step, which go through memory
+several times. Here one head at a time trains for an epoch, so that its batch and its weights stay
+in the processor's cache, and the heads are spread over the processor's cores. It is the same
+arithmetic as Keras's: a test trains the same head with `fit`.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy.special import expit
+from threadpoolctl import threadpool_limits
 
 from course_utils.core import backend
+from course_utils.core.checks import check_choice
 from course_utils.data.dataset import Splits
-from course_utils.features.batches import StoredFeatures, StoredViews
+from course_utils.features.batches import StoredFeatures, StoredViews, read_rows
 from course_utils.features.store import prepare_features
 from course_utils.features.views import clean_view, list_views
 from course_utils.models.partition import Parts
-from course_utils.training.epochs import freeing_graphs
 from course_utils.training.head_death import is_constant
-from course_utils.training.trainee import STEPS_PER_EXECUTION
+from course_utils.training.kept_features import FREE_PART, count_free_bytes
 
 backend.import_tensorflow()
 import keras  # noqa: E402 (TensorFlow is to be quiet first)
 
 EVALUATION_BATCH = 512  # photos' features at once: 16 MB
 SMALLEST = 1e-7  # Keras's own limit to what a probability may be in the cross-entropy
+# By the name of a hidden layer's activation in Keras: its slope for negative inputs.
+SLOPES = {"relu": 0.0, "leaky_relu": 0.2}
+# Keras's defaults for Adam.
+LEARNING_RATE, MEAN_DECAY, SQUARE_DECAY, EPSILON = 1e-3, 0.9, 0.999, 1e-7
 
 
 def open_features(
     parts: Parts, splits: Splits, *, views: int, seed: int, precision: str, progress: bool
 ) -> tuple[list[StoredFeatures], StoredFeatures, StoredFeatures]:
-    """Returns features of the training photos in every view, and clean ones of train and valid.
+    """Returns features of the training photos in every view, and clean ones of both splits.
 
     What is missing is computed first.
 
     Args:
-        parts: A model's front, base and head.
+        parts: A model's augmentation layers, base and head.
         splits: The photos.
-        views: How many augmented versions of each training photo, where an augmentation is random.
-        seed: Of the random draws.
+        views: How many random draws there are of each photo.
+        seed: Of these draws.
         precision: `"float32"`, `"bfloat16"` or `"auto"`.
         progress: Whether to say what is computed.
     """
@@ -47,123 +63,227 @@ def open_features(
     return opened, store.open(splits.train, clean), store.open(splits.valid, clean)
 
 
-class Heads:
-    """Heads of two dense layers as one compiled model from features to (batch, heads).
+@dataclass(frozen=True)
+class Order:
+    """In which order and in which views each run sees the photos.
 
-    Its loss is the sum of the heads' losses, so that each head moves as it would alone.
+    The same for every policy: run k uses a number u between 0 and 1 for each photo and epoch, and
+    sees the view floor(u · n) of a policy's n stored views.
+
+    Args:
+        seed: Another one gives every run another order and other draws.
+        runs: The number of each run.
+    """
+
+    seed: int
+    runs: Sequence[int]
+
+    def draw(self, run: int, epoch: int, *, count: int, views: int) -> tuple[np.ndarray, ...]:
+        """Returns an epoch's order of the photos, and the view of each photo.
+
+        Args:
+            run: The run's place in `runs`.
+            epoch: The epoch's number, from 0.
+            count: The number of photos.
+            views: The number of stored views.
+
+        Returns:
+            Two int64 arrays, shape (count,): a permutation of the photos, and each photo's view,
+            from 0 to `views` - 1, in the photos' own order.
+
+        Example:
+            >>> order = Order(seed=31415, runs=[20, 21])
+            >>> two, four = (order.draw(0, 0, count=99, views=views)[1] for views in (2, 4))
+            >>> bool((two == four // 2).all())
+            True
+        """
+        random = np.random.default_rng([self.seed, self.runs[run], epoch])
+        return random.permutation(count), (random.random(count) * views).astype(int)
+
+
+class Heads:
+    """Heads of two dense layers that train on the same stored features, each as it would alone.
 
     Args:
         weights: float32 arrays as `gather_weights` gives them.
+        activation: Of the hidden layer: `"relu"` or `"leaky_relu"`, as Keras defines them.
     """
 
-    def __init__(self, weights: Sequence[np.ndarray]):
-        kernels, biases, outputs, output_biases = weights
-        *shape, width = kernels.shape
-        count, hidden = outputs.shape
-        self.model = keras.Sequential(
-            [
-                keras.Input(shape),
-                keras.layers.Flatten(),
-                # All hidden units of all heads in one layer: head after head, six by six.
-                keras.layers.Dense(width, activation="relu"),
-                keras.layers.Reshape((count, hidden)),
-                keras.layers.EinsumDense(
-                    "bsh,sh->bs", output_shape=(count,), bias_axes="s", activation="sigmoid"
-                ),
-            ]
-        )
-        self.model.set_weights([kernels.reshape(-1, width), biases, outputs, output_biases])
+    def __init__(self, weights: Sequence[np.ndarray], *, activation: str):
+        self.weights = [np.array(each, "float32") for each in weights]
+        self.activation = check_choice("activation", activation, SLOPES)
 
-        def summed_loss(labels, probabilities):
-            repeated = keras.ops.broadcast_to(labels, keras.ops.shape(probabilities))
-            return count * keras.losses.binary_crossentropy(repeated, probabilities)
+    @property
+    def size(self) -> int:
+        """The number of features of a photo."""
+        return self.weights[0].shape[-1]
 
-        # XLA would spare a quarter of a step, and compile again for the last, smaller batch.
-        self.model.compile(
-            optimizer="adam",
-            loss=summed_loss,
-            jit_compile=False,
-            steps_per_execution=STEPS_PER_EXECUTION,
-        )
-
-    def get_weights(self) -> list[np.ndarray]:
-        """Returns the weights as they are now, in the form of `gather_weights`."""
-        kernels, *others = self.model.get_weights()
-        return [kernels.reshape(*self.model.input_shape[1:], -1), *others]
-
-    def restart(self, weights: Sequence[np.ndarray]) -> None:
-        """Begins again, with other weights and an optimizer that remembers nothing.
-
-        What TensorFlow compiled for the first training serves the next ones.
+    def fit(
+        self,
+        views: Sequence[StoredFeatures],
+        labels: np.ndarray,
+        *,
+        order: Order,
+        batch_size: int,
+        epochs: int,
+        on_epoch_end: Callable[[int], None] = lambda epoch: None,
+    ) -> None:
+        """Trains every head, with Adam as Keras compiles it by default.
 
         Args:
-            weights: float32 arrays of the same shapes, as `gather_weights` gives them.
-        """
-        kernels, *others = weights
-        self.model.set_weights([kernels.reshape(-1, kernels.shape[-1]), *others])
-        optimizer = self.model.optimizer
-        if optimizer.built:
-            for variable in optimizer.variables:
-                if variable is not optimizer._learning_rate:
-                    variable.assign(keras.ops.zeros_like(variable))
-
-    def fit(self, batches: StoredViews, *, epochs: int, on_epoch_end) -> None:
-        """Trains all heads.
-
-        Args:
-            batches: They bring their own order, one permutation an epoch.
+            views: The stored views of the training photos.
+            labels: 0 or 1, shape (photos, 1).
+            order: Each head's order of the photos, and its draws among the views.
+            batch_size: Photos in a batch; the last batch of an epoch may be smaller.
             epochs: How often every photo is used.
-            on_epoch_end: Called with the epoch's number, from 0.
+            on_epoch_end: Called with the epoch's number, from 0, when all heads have finished it.
         """
-        callback = keras.callbacks.LambdaCallback(
-            on_epoch_end=lambda epoch, logs: on_epoch_end(epoch)
-        )
-        options = {"epochs": epochs, "shuffle": False, "verbose": 0, "callbacks": [callback]}
-        with freeing_graphs():
-            self.model.fit(batches.as_dataset(), **options)
+        read, targets = hold_rows(views), labels[:, 0].astype("float32")
+        slope = np.float32(SLOPES[self.activation])
+        trained = [_Training(each, slope) for each in zip(*self.weights, strict=True)]
+
+        def train_epoch(epoch: int, run: int) -> None:
+            photos, drawn = order.draw(run, epoch, count=len(targets), views=len(views))
+            for start in range(0, len(photos), batch_size):
+                batch = photos[start : start + batch_size]
+                trained[run].step(read(drawn[batch], batch), targets[batch])
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for epoch in range(epochs):
+                with threadpool_limits(1, user_api="blas"):  # One head keeps one core busy.
+                    list(pool.map(partial(train_epoch, epoch), range(len(trained))))
+                for place, each in enumerate(self.weights):
+                    each[...] = [training.weights[place] for training in trained]
+                on_epoch_end(epoch)
 
     def predict(self, views: StoredViews, *, epoch: int = 0) -> tuple[np.ndarray, np.ndarray]:
-        """Returns every head's probabilities, (photos, heads), and which heads' vary.
+        """Returns every head's probabilities, and which heads' probabilities vary.
 
         Args:
             views: Photos in their own order, a batch as large as memory allows.
             epoch: Which epoch's draw of the views.
+
+        Returns:
+            float32, shape (photos, heads), and bool, shape (heads,).
         """
-        kernels, biases, outputs, output_biases = self.model.get_weights()
-        batches = []
+        kernels, biases, outputs, output_biases = self.weights
+        transposed = kernels.reshape(-1, self.size).T
+        slope, batches = SLOPES[self.activation], []
         for read, _ in views.read_epoch(epoch):
-            # What the model computes, in NumPy: TensorFlow would copy the features once more,
-            # and Keras's `predict` trace a graph again for each set of heads.
-            hidden = np.maximum(read.reshape(len(read), -1) @ kernels + biases, 0)
-            hidden = hidden.reshape(len(read), *outputs.shape)
+            hidden = read.reshape(len(read), -1) @ transposed + biases.reshape(-1)
+            hidden = np.maximum(hidden, slope * hidden).reshape(len(read), *outputs.shape)
             batches.append(expit(np.einsum("bsh,sh->bs", hidden, outputs) + output_biases))
         probabilities = np.concatenate(batches)
         varies = ~is_constant(probabilities.min(axis=0), probabilities.max(axis=0))
         return probabilities, varies
 
 
-def gather_weights(
-    heads: Sequence[Sequence[keras.Layer]], shape: tuple[int, ...]
-) -> list[np.ndarray]:
-    """Returns the weights of many heads, side by side.
+class _Training:
+    """One head while it trains: its weights, and what Adam remembers of their gradients.
+
+    Args:
+        weights: Hidden kernel (units, features), hidden biases (units,), output kernel (units,),
+            output bias ().
+        slope: Of the hidden units' activation for negative inputs.
+    """
+
+    def __init__(self, weights: Sequence[np.ndarray], slope: np.float32):
+        sizes = np.cumsum([np.size(each) for each in weights])[:-1]
+        # All weights in one array, so that Adam takes one pass over them.
+        self._flat = np.concatenate([np.ravel(each) for each in weights])
+        self._mean, self._square = np.zeros_like(self._flat), np.zeros_like(self._flat)
+        self._gradient, self._scratch = np.empty_like(self._flat), np.empty_like(self._flat)
+        self.weights, self._gradients = (
+            [
+                part.reshape(np.shape(each))
+                for part, each in zip(np.split(flat, sizes), weights, strict=True)
+            ]
+            for flat in (self._flat, self._gradient)
+        )
+        self._slope, self._steps = slope, 0
+
+    def step(self, features: np.ndarray, targets: np.ndarray) -> None:
+        """Takes one step down the mean cross-entropy of a batch.
+
+        Args:
+            features: float32, shape (batch, features).
+            targets: float32, shape (batch,): 0 or 1.
+        """
+        kernel, biases, output, output_bias = self.weights
+        hidden = features @ kernel.T + biases
+        slopes = np.where(hidden > 0, np.float32(1), self._slope)
+        hidden *= slopes
+        errors = (expit(hidden @ output + output_bias) - targets) / np.float32(len(targets))
+        at_hidden = errors[:, None] * output * slopes
+        np.matmul(at_hidden.T, features, out=self._gradients[0])
+        self._gradients[1][...] = at_hidden.sum(axis=0)
+        self._gradients[2][...] = errors @ hidden
+        self._gradients[3][...] = errors.sum()
+        self._adam()
+
+    def _adam(self) -> None:
+        """Kingma and Ba, Adam, arXiv:1412.6980, in the form that Keras computes."""
+        self._steps += 1
+        scratch, gradient = self._scratch, self._gradient
+        for moment, decay in ((self._mean, MEAN_DECAY), (self._square, SQUARE_DECAY)):
+            np.subtract(gradient, moment, out=scratch)
+            scratch *= np.float32(1 - decay)
+            moment += scratch
+            np.square(gradient, out=gradient)  # The second moment is that of the squares.
+        rate = LEARNING_RATE * np.sqrt(1 - SQUARE_DECAY**self._steps)
+        rate /= 1 - MEAN_DECAY**self._steps
+        np.sqrt(self._square, out=scratch)
+        scratch += np.float32(EPSILON)
+        np.divide(self._mean, scratch, out=scratch)
+        scratch *= np.float32(rate)
+        self._flat -= scratch
+
+
+def hold_rows(views: Sequence[StoredFeatures]) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """Returns a function that reads photos' features: from memory if they fit, else from files.
+
+    Args:
+        views: The views' features, of the same photos in the same order.
+
+    Returns:
+        A function from each photo's view and position to features, float32, shape
+        (photos, features).
+    """
+    photos = np.arange(views[0].count)
+    size = len(views) * len(photos) * np.prod(views[0].shape) * views[0].dtype.itemsize
+    if size > FREE_PART * count_free_bytes():
+        return lambda drawn, batch: read_rows(views, drawn.tolist(), batch.tolist()).reshape(
+            len(batch), -1
+        )
+    held = np.empty((len(views), len(photos), int(np.prod(views[0].shape))), views[0].dtype)
+    for number, view in enumerate(views):
+        view.check()
+        for start in range(0, len(photos), EVALUATION_BATCH):
+            batch = photos[start : start + EVALUATION_BATCH]
+            # float32 holds every bfloat16 number, so nothing is lost on the way there and back.
+            read = read_rows([view], [0] * len(batch), batch.tolist())
+            held[number, batch] = read.reshape(len(batch), -1)
+    return lambda drawn, batch: held[drawn, batch].astype("float32", copy=False)
+
+
+def gather_weights(heads: Sequence[Sequence[keras.Layer]]) -> list[np.ndarray]:
+    """Returns the weights of many heads, one after another.
 
     Args:
         heads: Each head's layers, the last two dense, with as many units in each head.
-        shape: Of one photo's features.
 
     Returns:
-        float32 arrays: hidden kernels (*shape, heads × units), hidden biases (heads × units),
+        float32 arrays: hidden kernels (heads, units, features), hidden biases (heads, units),
         output kernels (heads, units), output biases (heads,).
     """
     kernels, biases, outputs, output_biases = zip(
         *([array for layer in head[-2:] for array in layer.get_weights()] for head in heads),
         strict=True,
     )
-    hidden = np.hstack(kernels)
     return [
-        hidden.reshape(*shape, hidden.shape[-1]),
-        np.hstack(biases),
-        np.hstack(outputs).T,
+        np.stack(kernels).swapaxes(1, 2).copy(),
+        np.stack(biases),
+        np.hstack(outputs).T.copy(),
         np.hstack(output_biases),
     ]
 

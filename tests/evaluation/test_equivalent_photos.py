@@ -25,7 +25,7 @@ def make_table(worth, *, seeds=20, noise=0.0, draw=0, dead=()):
             for seed, loss in enumerate(losses):
                 died = (policy, seed) in dead
                 rows.append([policy, photos, seed, 0.69 if died else loss, died])
-    names = ["policy", "train_photos", "seed", "sealed_loss", "dead_head"]
+    names = ["policy", "train_photos", "seed", "held_out_loss", "dead_head"]
     return pd.DataFrame(rows, columns=names)
 
 
@@ -36,7 +36,7 @@ def test_without_noise_the_planted_worth_is_found_exactly():
     expected = [1.7 * photos for photos in COUNTS[:-1]]
     for name in ("worth", "low", "high"):
         np.testing.assert_allclose(found[name][:-1], expected, rtol=1e-9)
-    np.testing.assert_allclose(found["sealed_loss"], [lose(1.7 * photos) for photos in COUNTS])
+    np.testing.assert_allclose(found["held_out_loss"], [lose(1.7 * photos) for photos in COUNTS])
 
 
 def test_what_lies_beyond_the_numbers_measured_is_not_made_up():
@@ -72,14 +72,14 @@ def test_dead_heads_count_only_when_asked():
     table = make_table(1.5, dead={*(("flip", seed) for seed in range(4)), ("none", 5)})
     alive = find_equivalent_photos(table, "flip", "none")
     np.testing.assert_allclose(alive["worth"][:-1], [1.5 * photos for photos in COUNTS[:-1]])
-    every = find_equivalent_photos(table, "flip", "none", living=False)
-    assert (every["sealed_loss"] > alive["sealed_loss"]).all()
+    every = find_equivalent_photos(table, "flip", "none", exclude_dead=False)
+    assert (every["held_out_loss"] > alive["held_out_loss"]).all()
     assert every.loc[1000, "worth"] < 1000 < alive.loc[1000, "worth"]
 
 
 def test_a_loss_that_rises_by_chance_is_taken_as_not_falling():
     table = make_table(1.5)
-    table.loc[(table["policy"] == "none") & (table["train_photos"] == 500), "sealed_loss"] += 0.1
+    table.loc[(table["policy"] == "none") & (table["train_photos"] == 500), "held_out_loss"] += 0.1
     found = find_equivalent_photos(table, "flip", "none")["worth"]
     assert found.is_monotonic_increasing and 500 <= found[250] <= 1000
 
@@ -99,5 +99,5 @@ def test_tables_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="received 20 of 'flip' and 10 of 'none'"):
         find_equivalent_photos(fewer, "flip", "none")
     died = table.assign(dead_head=(table["policy"] == "none") & (table["train_photos"] == 500))
-    with pytest.raises(ValueError, match="a living head of 'none' with 500 train photos"):
+    with pytest.raises(ValueError, match="a head of 'none' that did not die with 500 train photos"):
         find_equivalent_photos(died, "flip", "none")

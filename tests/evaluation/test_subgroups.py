@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 
 from course_utils.evaluation import subgroups
+from course_utils.evaluation.compare import compare
+from course_utils.evaluation.runs import build_heads
 from course_utils.evaluation.subgroups import evaluate_subgroups
 from course_utils.features.store import FeatureStore
-from course_utils.models.classifier import build_classifier
-from course_utils.training.train import train
 
 OPTIONS = {"epochs": 3, "precision": "float32", "progress": False}
 
@@ -28,20 +28,19 @@ def contrast():
 
 
 @pytest.mark.parametrize("augmentation", [list, flip, contrast], ids=["plain", "flip", "random"])
-def test_side_by_side_equals_one_by_one(make_base, make_splits, augmentation):
+def test_the_runs_are_those_of_a_comparison(make_base, make_splits, augmentation):
     # 64 photos in batches of 24: the last batch is a smaller one.
     base, splits = make_base(), make_splits(batch_size=24)
+    options = {**OPTIONS, "seeds": 4, "seed": 7}
     together = evaluate_subgroups(
-        base, splits, thirds(splits), augmentation=augmentation(), seeds=4, seed=7, **OPTIONS
+        base, splits, thirds(splits), augmentation=augmentation(), **options
     )
-    for seed in range(4):
-        model = build_classifier(base, augmentation(), seed=seed)
-        alone = train(model, splits, seed=7, method="stored_features", **OPTIONS).iloc[-1]
-        for name in ("clean_loss", "val_loss", "val_binary_accuracy"):
-            assert together.loc[seed, name] == pytest.approx(alone[name], abs=1e-4)
-        assert together.loc[seed, "dead_head"] == alone["dead_head"]
-        probabilities = model.predict(splits.valid, verbose=0)
-        right = ((probabilities > 0.5) == (splits.valid.labels > 0.5))[:, 0]
+    compared = compare({"one": augmentation(), "two": []}, splits, base, **options)
+    last = compared.runs.query("policy == 'one' and epoch == epoch.max()").set_index("seed")
+    for name in ("clean_loss", "val_loss", "val_binary_accuracy", "dead_head"):
+        np.testing.assert_allclose(together[name], last[name], atol=1e-6)
+    for seed, probabilities in enumerate(compared.probabilities("one")[-1]):
+        right = (probabilities > 0.5) == (splits.valid.labels[:, 0] > 0.5)
         for name, share in pd.Series(right).groupby(thirds(splits)).mean().items():
             assert together.loc[seed, name] == share
     assert together["clean_loss"].nunique() == 4  # four heads, not one four times
@@ -87,14 +86,12 @@ def test_random_augmentation_uses_as_many_views_as_asked(make_base, make_splits,
 
 
 def test_dead_heads_are_told(make_base, make_splits, monkeypatch):
-    def build(base, augmentation, *, seed):
-        model = build_classifier(base, augmentation, seed=seed)
-        if seed == 1:
-            hidden = model.layers[-2]
-            hidden.set_weights([np.zeros(hidden.kernel.shape), np.full(6, -1.0)])
-        return model
+    def build(base, seeds, activation):
+        heads = build_heads(base, seeds, "relu")
+        heads.weights[0][1], heads.weights[1][1] = 0, -1
+        return heads
 
-    monkeypatch.setattr(subgroups, "build_classifier", build)
+    monkeypatch.setattr(subgroups, "build_heads", build)
     splits = make_splits()
     results = evaluate_subgroups(make_base(), splits, thirds(splits), seeds=3, **OPTIONS)
     assert results["dead_head"].tolist() == [False, True, False]

@@ -24,7 +24,7 @@ def make_history(last=0.25):
 def make_runs():
     runs = pd.DataFrame({"policy": "none", "seed": [1, 2], "dead_head": False, "epoch": 1})
     robustness = {"transformation": "rotation", "unit": "degrees", "strength": 0.0, "unchanged": 1}
-    photo_counts = {"train_photos": 100, "sealed_loss": 0.5, "sealed_binary_accuracy": 0.8}
+    photo_counts = {"train_photos": 100, "held_out_loss": 0.5, "held_out_binary_accuracy": 0.8}
     photo_counts |= {"lowest_val_loss": 0.4, "accuracy": 0.8, "gap": 0.1}
     return runs.assign(**robustness, **photo_counts, **dict.fromkeys(curves.CURVES, 0.5))
 

@@ -79,7 +79,7 @@ def test_more_policies_than_can_be_told_apart_or_heads_that_all_died_are_refused
     ("plot", "column", "source"),
     [
         (trends.plot_robustness, "unchanged", "evaluate_robustness"),
-        (trends.plot_equivalent_photos, "sealed_loss", "load_results"),
+        (trends.plot_equivalent_photos, "held_out_loss", "load_results"),
         (trends.plot_views_needed, "views", "load_results"),
         (
             lambda table, title: curves.plot_seed_bands({"a": table}, title=title),
@@ -108,7 +108,14 @@ def test_equivalent_photos_draw_a_line_a_policy_over_a_logarithmic_axis():
         for photos in (100, 1000, 5000)
         for seed in range(3)
     ]
-    names = ["policy", "train_photos", "seed", "sealed_loss", "sealed_binary_accuracy", "dead_head"]
+    names = [
+        "policy",
+        "train_photos",
+        "seed",
+        "held_out_loss",
+        "held_out_binary_accuracy",
+        "dead_head",
+    ]
     figure = trends.plot_equivalent_photos(pd.DataFrame(rows, columns=names), title="Worth")
     loss, accuracy = figure.axes
     assert loss.get_xscale() == "log"

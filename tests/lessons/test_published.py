@@ -37,7 +37,7 @@ def make_worth():
         for photos in (100, 500)
         for seed in range(3)
     ]
-    names = ["policy", "train_photos", "seed", "sealed_loss", "sealed_binary_accuracy"]
+    names = ["policy", "train_photos", "seed", "held_out_loss", "held_out_binary_accuracy"]
     return pd.DataFrame(
         rows, columns=[*names, "last_val_loss", "last_val_binary_accuracy", "dead_head"]
     )
@@ -84,8 +84,8 @@ def test_tables_are_read_as_they_were_written(write_table, name, make):
         ("sensitivity", make_sensitivity().drop(columns="unit"), "none called unit"),
         ("sensitivity", make_sensitivity().assign(unchanged=90), "unchanged from 0 to 1"),
         ("sensitivity", make_sensitivity()[1:], r"seeds \[0, 1, 2\] once .* received \[1, 2\]"),
-        ("photo-counts", make_worth().drop(columns="sealed_loss"), "none called sealed_loss"),
-        ("photo-counts", make_worth().assign(sealed_loss=None), "received none in row 1"),
+        ("photo-counts", make_worth().drop(columns="held_out_loss"), "none called held_out_loss"),
+        ("photo-counts", make_worth().assign(held_out_loss=None), "received none in row 1"),
         ("photo-counts", pd.concat([make_worth()] * 2), r"received \[0, 0, 1, 1, 2, 2\]"),
     ],
 )
