@@ -64,6 +64,7 @@ POLICIES = {
         blur=1.0,
         erasing=0.3,
     ),
+    "one operation": Augmentation(one_operation=0.5),
 }
 PRIMARY = {name: POLICIES[name] for name in ("none", "flip + contrast")}
 # The most stand for plain online training, with a new view at every use.

@@ -538,3 +538,27 @@ def rand_augment(strength: float) -> Effect:
         (call,),
         high=(call,),
     )
+
+
+@_entry(
+    "percent",
+    maximum=1.0,
+    step=0.05,
+    title="One operation",
+    ignores="a bit of everything, one thing at a time",
+    breaks="when one of the eleven breaks the label by itself: some photos are inverted, "
+    "posterized, or turned by up to the strength times 360°",
+    describe_views=_describe_rand_augment,
+)
+def one_operation(strength: float) -> Effect:
+    """Largest strength of one transformation out of eleven, both sampled at random: for each photo
+    on its own with stored features, for a whole batch in Keras's `fit`."""
+    # What TrivialAugment does (Müller and Hutter 2021, arXiv:2103.10158): one operation for each
+    # photo, its strength sampled up to the largest. Keras's own layer with one operation in place
+    # of two does it wherever photos come one by one.
+    call = _call("RandAugment", value_range=VALUE_RANGE, num_ops=1, factor=strength)
+    return Effect(
+        f"one of eleven transformations, at a random strength up to {format_percent(strength)}",
+        (call,),
+        high=(call,),
+    )

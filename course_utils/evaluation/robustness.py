@@ -22,7 +22,7 @@ import keras  # noqa: E402 (TensorFlow is to be quiet first)
 # What has no strength but is done or not: the value of `Augmentation` that 1 stands for.
 DONE_OR_NOT = {"flip": "horizontal", "grayscale": 1.0}
 # Even at a fixed strength what happens is random: which grain, which place, which of eleven.
-ALWAYS_RANDOM = ("noise", "erasing", "rand_augment")
+ALWAYS_RANDOM = ("noise", "erasing", "rand_augment", "one_operation")
 MEASURABLE = tuple(name for name in CATALOGUE if name not in ALWAYS_RANDOM)
 
 

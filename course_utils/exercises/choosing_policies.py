@@ -71,10 +71,11 @@ _LOST = {
 
 
 def _explain_loss(policy: Augmentation, question: str) -> str:
+    everything = policy.rand_augment or policy.one_operation
     kinds = {
         "flip": policy.flip is not None,
-        "light": policy.brightness or policy.contrast or policy.rand_augment,
-        "color": policy.hue or policy.saturation or policy.grayscale or policy.rand_augment,
+        "light": policy.brightness or policy.contrast or everything,
+        "color": policy.hue or policy.saturation or policy.grayscale or everything,
     }
     for kind, used in kinds.items():
         if used and question in _LOST[kind]:

@@ -220,7 +220,7 @@ def layers_at(name, *strengths):
 
 
 # What is sampled is no multiple of the strength: each has a test of its own below.
-NOT_LINEAR = ("saturation", "grayscale", "noise", "erasing", "rand_augment")
+NOT_LINEAR = ("saturation", "grayscale", "noise", "erasing", "rand_augment", "one_operation")
 
 
 @pytest.mark.parametrize(
@@ -276,6 +276,16 @@ def test_rand_augment_is_described_once_for_a_batch():
     sampled = sample(layer, random_photos(4))
     described = CATALOGUE["rand_augment"].describe_views(layer, sampled)
     assert len(set(described)) == 1 and ", then " in described[0]
+
+
+def test_one_operation_is_one_for_each_photo_that_comes_alone():
+    layer, photos = Augmentation(one_operation=0.5).layers(SEED)[0], random_photos(24)
+    alone = [sample(layer, photo[None]) for photo in photos]
+    described = [CATALOGUE["one_operation"].describe_views(layer, each)[0] for each in alone]
+    assert len(set(described)) > 5 and not any(", then " in words for words in described)
+    # Its strength is sampled for each of them as well.
+    angles = [float(np.ravel(each["transforms"]["random_rotation"]["angle"])[0]) for each in alone]
+    assert len(set(angles)) == 24 and max(np.abs(angles)) <= 180
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
