@@ -24,7 +24,7 @@ from course_utils.training.train import train  # noqa: E402
 # Train and valid photos, batch size, epochs: the quick profile's, and some thousand photos.
 SIZES = ((300, 200, 16, 30), (2000, 1000, 64, 10))
 ROUNDS = 3
-BOUND = 5
+BOUND = 8
 POLICIES = {"none": Augmentation(), "flip": Augmentation(flip="horizontal")}
 
 

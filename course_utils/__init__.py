@@ -34,6 +34,7 @@ _EXPORTS = {
     # Comparing policies.
     "compare": "evaluation.compare",
     "find_equivalent_photos": "evaluation.equivalent_photos",
+    "evaluate_affinity": "evaluation.affinity",
     "evaluate_robustness": "evaluation.robustness",
     "evaluate_subgroups": "evaluation.subgroups",
     # Figures.

@@ -56,6 +56,14 @@ def evaluate_affinity(
     Source:
         Gontijo-Lopes et al., Affinity and Diversity: Quantifying Mechanisms of Data Augmentation,
         arXiv:2002.08973.
+
+    Example:
+        >>> from course_utils.evaluation.compare import compare
+        >>> policies = {"none": Augmentation(), "flip": Augmentation(flip="horizontal")}
+        >>> found = compare(policies, splits, base, seeds=2, epochs=1, progress=False)
+        >>> table = evaluate_affinity(found, policies, splits.valid, base, progress=False)
+        >>> table.loc["none", ["affinity", "diversity"]].tolist()
+        [1.0, 1.0]
     """
     heads = comparison.heads(comparison.baseline)
     last = comparison.runs[comparison.runs["epoch"] == comparison.runs["epoch"].max()]
