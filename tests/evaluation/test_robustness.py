@@ -13,8 +13,8 @@ from course_utils.augmentation.policy import Augmentation
 from course_utils.evaluation import robustness
 from course_utils.evaluation.compare import compare
 from course_utils.evaluation.robustness import (
-    DONE_OR_NOT,
     ALWAYS_RANDOM,
+    DONE_OR_NOT,
     MEASURABLE,
     evaluate_robustness,
 )
