@@ -181,7 +181,10 @@ def _fit_on_features(
     if validation_data is not None:
         options["validation_data"] = _open(store, valid, clean, seed)
     batches = _open(store, train, drawn, seed)
-    steps = model.steps_per_execution if watches_batches(callbacks) else STEPS_PER_EXECUTION
+    # Keras counts batches by whole calls, so that a number of steps asks for the student's calls.
+    counted = options.get("steps_per_epoch") or options.get("validation_steps")
+    own = counted or watches_batches(callbacks)
+    steps = model.steps_per_execution if own else STEPS_PER_EXECUTION
     trainee = Trainee(model, parts.head, steps_per_execution=steps)
     if measure_clean:
         stored = [store.open(train, view) for view in clean]

@@ -164,6 +164,27 @@ def test_the_history_is_plain_fits(
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [{"steps_per_epoch": 2}, {"validation_steps": 2}, {"initial_epoch": 1}, {"validation_freq": 2}],
+    ids=lambda asked: next(iter(asked)),
+)
+def test_steps_and_epochs_are_counted_as_fit_counts_them(make_base, make_splits, asked):
+    splits = make_splits(40, 24)
+    found = []
+    for train in ("fit", "stored"):
+        model = build(make_base(), HEADS["activation apart"](), optimizer="sgd")
+        data, options = in_dataset(splits.train), {"epochs": 3, **asked}
+        options["validation_data"] = in_dataset(splits.valid)
+        if train == "fit":
+            history = model.fit(data, verbose=0, **options)
+        else:
+            history = fit(model, data, **STORED, **options)
+        found.append((history, int(model.optimizer.iterations)))
+    assert found[1][1] == found[0][1]
+    assert_same(found[1][0], found[0][0], 1e-4)
+
+
 @pytest.mark.parametrize("one_hot", [False, True])
 def test_two_outputs_and_whole_steps_in_graphs(make_base, make_splits, one_hot):
     splits = make_splits(72, 40)  # the last batch is smaller
