@@ -136,6 +136,15 @@ def run(numbers: list[str], out: Path, *, in_place: bool) -> int:
     return 0
 
 
+def project(out: Path) -> int:
+    """Writes what lesson 06 starts from: pictures, and the weights of a base."""
+    from course_utils.lessons.project import write_project
+
+    for sentence in write_project(out):
+        print(sentence)
+    return 0
+
+
 def exercises(*, test: str | None, answers: bool) -> int:
     """Prints every question with its aim and lesson, or the test of ten misconceptions."""
     from course_utils.exercises.framework import misconceptions, report
@@ -189,6 +198,8 @@ def main(arguments: list[str] | None = None) -> int:
     drawing.add_argument("--check", action="store_true", help="compare with docs/figures instead")
     cleaning = commands.add_parser("clean", help="remove computed files from the cache")
     cleaning.add_argument("--all", action="store_true", help="weights and downloaded photos too")
+    starting = commands.add_parser("project", help="pictures and weights for a project of your own")
+    starting.add_argument("--out", type=Path, default=Path("project"), help="its folder (project)")
     asking = commands.add_parser("exercises", help="what the exercises ask, for instructors")
     wanted = asking.add_mutually_exclusive_group(required=True)
     wanted.add_argument("--report", action="store_true", help="list every question with its aim")
@@ -235,6 +246,8 @@ def _run_command(parser: argparse.ArgumentParser, chosen: argparse.Namespace) ->
             photos=chosen.data or environment.SYNTHETIC,
             checked=chosen.check,
         )
+    if chosen.command == "project":
+        return project(chosen.out)
     if chosen.command == "exercises":
         if chosen.report and chosen.answers:
             parser.error("--answers goes with --test; a report never shows them")

@@ -228,14 +228,14 @@ def _from_keras() -> list[np.ndarray]:
     import keras
 
     if not (environment.keras_home() / "models" / KERAS_FILE).is_file():
-        _first_byte(KERAS_URL, KERAS_LIMIT)
-    with _socket_limit(KERAS_STALL):
+        check_answer(KERAS_URL, KERAS_LIMIT)
+    with socket_limit(KERAS_STALL):
         # Keras knows the file's checksum, and downloads an incomplete file again.
         return keras.applications.VGG16(weights="imagenet", include_top=False).get_weights()
 
 
 @contextmanager
-def _socket_limit(seconds: float) -> Iterator[None]:
+def socket_limit(seconds: float) -> Iterator[None]:
     """Sets a time limit for sockets opened in the `with` block; Keras itself sets none."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(seconds)
@@ -245,7 +245,7 @@ def _socket_limit(seconds: float) -> Iterator[None]:
         socket.setdefaulttimeout(before)
 
 
-def _first_byte(url: str, limit: float) -> None:
+def check_answer(url: str, limit: float) -> None:
     """Raises an error if a page sends no byte within `limit` seconds, including the DNS lookup.
 
     It uses a thread, since a socket's own time limit does not cover the DNS lookup, and starts

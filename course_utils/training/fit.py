@@ -56,6 +56,7 @@ def fit(
     precision: str = "auto",
     base: keras.Layer | str | None = None,
     measure_clean: bool = False,
+    progress: bool | None = None,
     **options,
 ) -> keras.callbacks.History:
     """Trains a model as `model.fit` does; without a GPU, on stored features.
@@ -89,6 +90,8 @@ def fit(
             augmentation, with the model that `val_loss` is measured with: `clean_loss` and the
             metrics. In the model that is `model.evaluate(data)`; on stored features each photo
             counts once, without sample weights.
+        progress: Whether to say what is done and how long it takes where features are stored;
+            `None` does so unless `verbose` is 0.
         **options: `initial_epoch`, `steps_per_epoch`, `validation_steps`, `validation_freq`; in
             the model whatever else `model.fit` takes.
 
@@ -127,12 +130,13 @@ def fit(
         if validation_data is not None:
             size = None if isinstance(validation_data, tensorflow.data.Dataset) else batch_size
             validation_data = _as_batches(validation_data, "validation_data", size)
-        if verbose:
+        progress = bool(verbose) if progress is None else progress
+        if progress:
             print(f"Training the head on stored features on the {backend.device()} ({why}).")
         ready_model(model, _find_image_size(data))
         parts = split_for_training(model, base)
         stored = {"views": views, "seed": seed, "precision": precision}
-        stored["measure_clean"] = measure_clean
+        stored |= {"measure_clean": measure_clean, "progress": progress}
         history = _fit_on_features(model, parts, data, validation_data, **stored, **options)
     if finite.words:
         warnings.warn(finite.words, stacklevel=2)
@@ -164,6 +168,7 @@ def _fit_on_features(
     seed,
     precision,
     measure_clean,
+    progress,
     callbacks,
     verbose,
     **options,
@@ -176,7 +181,7 @@ def _fit_on_features(
         valid = _find_photos(validation_data, "validation_data", passes)
         needed.insert(0, (valid, clean))
     store = prepare_features(
-        parts.front, parts.base, needed, precision=precision, seed=seed, progress=bool(verbose)
+        parts.front, parts.base, needed, precision=precision, seed=seed, progress=progress
     )
     if validation_data is not None:
         options["validation_data"] = _open(store, valid, clean, seed)
