@@ -44,6 +44,9 @@ def _place(item) -> int:
 def pytest_collection_modifyitems(items):
     """Long files begin first; tests of the real photos run where these are beside the checkout."""
     items.sort(key=_place)
+    for item in items:
+        if item.path.suffix == ".ipynb" or "tests/browser" in item.path.as_posix():
+            item.add_marker(pytest.mark.slow)
     if not REAL_PHOTOS.is_dir():
         away = pytest.mark.skip(reason="needs ../shared/car-or-truck, which no checkout holds")
         for item in items:
