@@ -20,7 +20,7 @@ from course_utils.lessons import first_cell, notebooks  # noqa: E402 (the course
 
 
 def main() -> None:
-    """Executes the lessons named on the command line, and compares the packages before and after."""
+    """Executes the lessons named on the command line; compares the packages before and after."""
     os.environ |= {
         "GIT_CONFIG_COUNT": "1",
         "GIT_CONFIG_KEY_0": f"url.{PROJECT.as_uri()}.insteadOf",

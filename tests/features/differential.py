@@ -4,8 +4,8 @@ against the model itself.
     python tests/features/differential.py 300 1
 
 tries that many of the first seed's cases; test_differential.py tries some. A case is a front of
-Keras's augmentation layers, containers, own layers and functions, a base, and a head. Either the last row says what
-`model.evaluate` says, or training refused by name.
+Keras's augmentation layers, containers, own layers and functions, a base, and a head. Either the
+last row says what `model.evaluate` says, or training refused by name.
 """
 
 import sys
