@@ -1,31 +1,34 @@
-"""The questions of exercise 02: building augmentation, recognizing it, fixing it.
+"""The questions of exercise 02: building an augmentation, recognizing it, fixing it.
 
-Answers are judged by what they do to probe images. Which layers do it, and in which order, does not
-matter. The questions about fixing are in `fixing_augmentations`.
+Answers are judged by what they do to probe photos; any layers, in any order, may do it. What is to
+be fixed is in `fixing_augmentations`.
 """
+
+import re
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from course_utils.augmentation.policy import Augmentation
 from course_utils.exercises.fixing_augmentations import Q5, Q7
-from course_utils.exercises.framework import probes
+from course_utils.exercises.framework import distributions, probes
 from course_utils.exercises.framework.histories import load_histories
 from course_utils.exercises.framework.judgements import (
+    RESIZED,
+    STRANGE,
     judge_colors,
     judge_contrast,
+    judge_draws,
     judge_geometry,
     judge_mirroring,
-    judge_predict,
-    judge_random_draws,
-    judge_range,
+    judge_pixels,
+    judge_predicted,
+    judge_together,
 )
-from course_utils.exercises.framework.questions import (
-    Misread,
-    Question,
-    read_choice,
-    read_number,
-)
+from course_utils.exercises.framework.questions import Question
+from course_utils.exercises.framework.reading import Misread, quote, read_choice, read_number
 
 MYSTERY = Augmentation(rotation=30, brightness=0.3, grayscale=0.5)
 MYSTERY_SEED = 29  # sixteen views that show it: eight gray, turned and lit up to both ends
@@ -33,25 +36,22 @@ MYSTERY_SEED = 29  # sixteen views that show it: eight gray, turned and lit up t
 # --- q1: to a specification ------------------------------------------------------------------
 
 
-def _judge_specification(augmentation) -> str | None:
-    transform = probes.read_transformation(augmentation)
-    views = probes.measure_views(transform)
+def _observe_specification(augmentation, *, probe_seed: int) -> dict[str, Any]:
+    return probes.observe_transformation(augmentation, probe_seed=probe_seed)
+
+
+def _judge_specification(observed: Mapping[str, Any]) -> str | None:
+    reading = probes.read_observed(observed)
     return (
-        judge_range(transform)
-        or judge_geometry(views)
-        or judge_colors(views)
-        or _judge_shared_draws(transform)
-        or judge_mirroring(views)
-        or judge_contrast(views, 0.7, 1.3)
-        or judge_random_draws(transform)
-        or judge_predict(transform)
+        judge_pixels(reading)
+        or judge_geometry(reading)
+        or judge_colors(reading)
+        or judge_draws(reading)
+        or judge_mirroring(reading)
+        or judge_contrast(reading, 0.7, 1.3)
+        or judge_together(reading)
+        or judge_predicted(reading)
     )
-
-
-def _judge_shared_draws(transform) -> str | None:
-    """Judged before views are counted: one draw for a batch would look like no flip at all."""
-    within, between = probes.draws_again(transform)
-    return judge_random_draws(transform) if between and not within else None
 
 
 Q1 = Question(
@@ -59,20 +59,23 @@ Q1 = Question(
     title="Build to a specification",
     aim="write an augmentation that does what was agreed on, and nothing else",
     lesson="02",
+    observe=_observe_specification,
     judge=_judge_specification,
-    praise="Half mirrored, contrast both ways, pixels within [0, 1], a new draw for every photo at "
-    "every use, and nothing in predict. All of that was seen on pictures, not read from your code.",
+    sampled=True,
+    praise="Half of the views are mirrored, contrast goes both ways, pixels stay within [0, 1], "
+    "every photo gets its own random draw at every use, and `predict` sees photos as they are. The "
+    "check looked at pictures, not at your code.",
     hints=(
         "Two layers are enough. Print what one of them draws: "
         "`layer.get_random_transformation(images, training=True)`.",
-        "A single number for contrast means upwards only; a pair `(down, up)` means both ways.",
+        "A single number for contrast means upward only; a pair `(down, up)` means both ways.",
         '`RandomFlip("horizontal")`, and `RandomContrast` with `(0.3, 0.3)` and `value_range`.',
     ),
-    explanation="The pair lowers and raises the contrast; `value_range=(0, 1)` says where white "
+    explanation="The pair lowers and raises the contrast; `value_range=(0, 1)` says what white "
     'is. The order of the two does not matter. `cu.Augmentation(flip="horizontal", '
-    "contrast=0.3)` does the same. A plain function passes too, if it heeds `training` and "
-    "samples for each photo. `RandomContrast(0.3)` would only raise, and `RandomFlip()` without a "
-    "mode turns photos upside down as well.",
+    "contrast=0.3)` does the same. A function passes too, if it uses `training` and makes a random "
+    "draw for each photo. `RandomContrast(0.3)` would only raise the contrast, and `RandomFlip()` "
+    "without a mode turns photos upside down as well.",
     code="""augmentation = [
     layers.RandomFlip("horizontal"),
     layers.RandomContrast((0.3, 0.3), value_range=(0, 1)),
@@ -84,6 +87,7 @@ Q1 = Question(
 # --- q2: the layer with the wrong range ------------------------------------------------------
 
 CULPRIT = "contrast"
+SUSPECTS = ("flip", "rotation", "brightness", "contrast", "saturation")
 
 
 def make_suspects() -> dict[str, object]:
@@ -91,56 +95,80 @@ def make_suspects() -> dict[str, object]:
     made = Augmentation(
         rotation=20, brightness=0.2, contrast=0.5, saturation=0.2, flip="horizontal"
     )
-    suspects = dict(zip(made.active, made.layers(31415), strict=True))
+    layers = dict(zip(made.active, made.layers(31415), strict=True))
     import keras
 
-    suspects[CULPRIT] = keras.layers.RandomContrast((0.5, 0.5), seed=7, dtype="float32")
-    return suspects
+    layers[CULPRIT] = keras.layers.RandomContrast((0.5, 0.5), seed=7, dtype="float32")
+    return {name: layers[name] for name in SUSPECTS}
 
 
 _INNOCENT = {
-    "flip": "A flip only moves pixels: what comes out is what went in, in another place.",
+    "flip": "A flip only moves pixels: every value that comes out also went in.",
     "rotation": "Rotation fills the corners with black: that is 0, still within the range. Look "
     "for a layer whose pixels leave it.",
-    "brightness": "Brightness adds to every pixel, and this one cuts off at 0 and at 1, as it "
+    "brightness": "Brightness adds to every pixel, and this layer clips at 0 and at 1, as it "
     "should. Look at the smallest and the largest pixel that each layer returns.",
     "saturation": "Saturation changes colors a good deal, and stays within 0 and 1. Compare the "
     "largest pixels.",
 }
 
 
-def _judge_suspect(wrong, fixed) -> str | None:
-    suspects = make_suspects()
-    named = wrong
-    for name, layer in suspects.items():
+def _name_suspect(wrong) -> str:
+    """Returns the suspect's name for a name, a layer, or a layer's class."""
+    if isinstance(wrong, str):
+        words = re.sub(r"[^a-z]", " ", wrong.casefold())
+        told = [name for name in SUSPECTS if name in words]
+        return told[0] if len(told) == 1 else read_choice(wrong, SUSPECTS, "the layer's name")
+    for name, layer in make_suspects().items():
         if type(layer) is type(wrong) or wrong is type(layer):
-            named = name
-    if isinstance(wrong, int) and not isinstance(wrong, bool):
-        raise Misread(f"Expected the layer's name, received {wrong}. Write it in quotes.")
-    if isinstance(named, str):
-        told = [name for name in suspects if name in named.casefold()]
-        named = told[0] if len(told) == 1 else named
-    named = read_choice(named, tuple(suspects), "the layer's name")
+            return name
+    raise Misread(
+        f"Expected the layer's name out of {', '.join(map(repr, SUSPECTS))}, received "
+        f"{quote(wrong)}. Write it in quotes."
+    )
+
+
+def _observe_suspect(wrong, fixed, *, probe_seed: int) -> dict[str, Any]:
+    named = _name_suspect(wrong)
+    if named != CULPRIT:
+        return {"named": named}
+    return {
+        "named": named,
+        **probes.observe_transformation(fixed, "the fixed layer", probe_seed=probe_seed),
+    }
+
+
+def _judge_suspect(observed: Mapping[str, Any]) -> str | None:
+    named = read_choice(observed["named"], SUSPECTS, "the layer's name")
     if named != CULPRIT:
         return _INNOCENT[named]
-    transform = probes.read_transformation(fixed, "the fixed layer")
-    views = probes.measure_views(transform)
-    if judge_range(transform):
-        low, high = probes.find_leaving(transform)
+    reading = probes.read_observed(observed)
+    if outside := judge_pixels(reading):
+        if not reading.finite:
+            return f"That is the layer. {outside}"
         return (
-            f"That is the layer. Your fixed one still gives pixels from {low:.2f} to {high:.2f}: "
-            "tell it which range it works in."
+            f"That is the layer. Your fixed layer still gives pixels from {reading.lowest:.2f} to "
+            f"{reading.highest:.2f}: tell it the range of your pixels."
         )
-    if views["contrast"].max() - views["contrast"].min() < 0.03:
+    if other := judge_geometry(reading) or judge_colors(reading):
+        return f"That is the layer. The fixed one should change contrast and nothing else. {other}"
+    if reading.views["mirrored"].any():
         return (
-            "That is the layer, and your fixed one changes no contrast at all any more. Keep "
-            "what it does; fix only the range."
+            "That is the layer. The fixed one should change contrast and nothing else; yours "
+            "mirrors photos."
         )
-    other = judge_geometry(views) or judge_colors(views)
-    if other or views["mirrored"].any():
-        return "That is the layer. The fixed one is to change contrast and nothing else."
-    strength = judge_contrast(views, 0.5, 1.5)
-    return f"That is the layer, fixed to another strength. {strength}" if strength else None
+    if np.ptp(reading.views["contrast"]) < 0.01:
+        return (
+            "That is the layer, but your fixed one no longer varies the contrast. Keep what the "
+            "layer does; fix only its range."
+        )
+    if again := judge_draws(reading):
+        return f"That is the layer. {again}"
+    if strength := judge_contrast(reading, 0.5, 1.5):
+        return f"That is the layer, but the fixed one has another strength. {strength}"
+    if predicted := judge_predicted(reading):
+        return f"That is the layer. {predicted}"
+    return None
 
 
 Q2 = Question(
@@ -148,19 +176,20 @@ Q2 = Question(
     title="The wrong range",
     aim="find a layer that works in another range of pixels, and fix it",
     lesson="02",
+    observe=_observe_suspect,
     judge=_judge_suspect,
-    praise="The default of `value_range` is (0, 255). The layer cut off at 255, where your photos "
-    "end at 1, so nothing stopped the brightest pixels.",
+    sampled=True,
+    praise="The default of `value_range` is (0, 255). The layer clips at 255, but your photos end "
+    "at 1, so nothing stopped the brightest pixels.",
     hints=(
         "Send photos through each layer with `training=True`.",
-        "Print the smallest and the largest pixel of what comes back, before any plot cuts them.",
+        "Print the smallest and the largest pixel that come back. A plot would clip them.",
         "It is `contrast`. Make a new one, of the same strength, with `value_range=(0, 1)`.",
     ),
     explanation="Only the contrast layer returns pixels above 1: it was made without "
-    "`value_range`, whose default expects 0 to 255. A plot would hide it, because Matplotlib cuts "
-    "off above 1. Rotation's black corners and brightness's cut-off whites look as bad, and are "
-    "within the range. Dividing or clipping afterwards also keeps the range, if the contrast still "
-    "runs from 0.5 to 1.5.",
+    "`value_range`, whose default expects 0 to 255. A plot hides this, because Matplotlib clips "
+    "above 1. The black corners after a rotation and the white parts after a brightening look as "
+    "bad, but are within the range. Clipping afterward also keeps the range.",
     code="""wrong = "contrast"
 fixed = layers.RandomContrast((0.5, 0.5), value_range=(0, 1))""",
 )
@@ -168,9 +197,12 @@ fixed = layers.RandomContrast((0.5, 0.5), value_range=(0, 1))""",
 
 # --- q3: the mystery grid --------------------------------------------------------------------
 
+# What passes: from sixteen views nobody can read more exactly.
+TURN, LIGHT, GRAY = (20, 40), (0.15, 0.42), (1 / 3, 2 / 3)
+
 
 def make_mystery_views(photo: np.ndarray) -> np.ndarray:
-    """Returns sixteen views of a photo under settings that are to be recovered.
+    """Returns sixteen views of a photo under settings that are to be found out.
 
     Args:
         photo: float32 in [0, 1], shape (height, width, 3).
@@ -179,57 +211,109 @@ def make_mystery_views(photo: np.ndarray) -> np.ndarray:
     return probes.run(transform, np.repeat(photo[None], 16, axis=0), training=True)
 
 
-def _judge_mystery(settings) -> str | None:
-    transform = probes.read_transformation(settings)
-    if outside := judge_range(transform):
-        return outside
-    views = probes.measure_views(transform)
-    turned, shift = views["angle"].abs(), views["brightness"].abs()
-    gray = (views["color"] < 0.15).mean()
-    if shift.quantile(0.95) > 0.42:
-        return "Your views grow darker and brighter than any in the grid."
-    if (views["strangeness"] > 2 * probes.STRANGE).any():
+def _observe_mystery(settings, *, probe_seed: int) -> dict[str, Any]:
+    return probes.observe_transformation(settings, probe_seed=probe_seed)
+
+
+def _judge_mystery(observed: Mapping[str, Any]) -> str | None:
+    reading = probes.read_observed(observed)
+    return (
+        judge_pixels(reading)
+        or _judge_mystery_color(reading.views)
+        or _judge_mystery_geometry(reading.views)
+        or _judge_mystery_light(reading.views)
+        or judge_draws(reading)
+        or judge_predicted(reading)
+    )
+
+
+def _judge_mystery_geometry(views: pd.DataFrame) -> str | None:
+    turned = views["angle"].abs()
+    plain = views[views["strangeness"] <= STRANGE]
+    # A few views are so bright or so turned that the fit has little to hold on to.
+    if len(plain) < 0.9 * len(views):
         return (
-            "Your views are also moved, resized, covered, blurred or grainy. Nothing of that can "
-            "be seen in the grid: leave it out."
+            "Your views are also covered, distorted or grainy. Nothing of that can be seen in the "
+            "grid: leave it out."
         )
-    if views["mirrored"].any():
+    if plain["mirrored"].any():
         return (
-            "Your views are mirrored or upside down at times. Does any of the sixteen face "
-            "the other way, apart from being turned?"
+            "Some of your views are mirrored. Does any of the sixteen views face the other way, "
+            "apart from being turned?"
         )
-    if turned.max() < 3:
-        return "Your views all stand upright. Look at the horizon in the grid."
-    if turned.quantile(0.97) > 42:
+    if (
+        (plain["shift"].quantile(0.9) > 1)
+        or ((plain["zoom"] - 1).abs().quantile(0.9) > RESIZED)
+        or (plain["stretch"].quantile(0.9) - 1 > RESIZED)
+    ):
         return (
-            f"Your views are turned by up to {turned.max():.0f}°. Find the most tilted view of the "
-            "grid: it is not tilted that far."
+            "Your views are also moved, resized or distorted. In the grid the vehicle keeps its "
+            "size and its place: leave it out."
         )
-    if turned.quantile(0.97) < 20:
+    if turned.max() < 1:
+        return "None of your views is turned. Look at the horizon in the grid."
+    least = TURN[0] - distributions.nearest_end(TURN[0], len(views)) - 0.5
+    if plain["angle"].abs().max() > TURN[1] + 0.5:
         return (
-            f"Your views are turned by {turned.max():.0f}° at the most. Some of the grid are "
-            "tilted further."
+            f"Your views are turned by up to {plain['angle'].abs().max():.0f}°. Find the most "
+            "tilted view of the grid: it is tilted less."
         )
-    if gray == 0:
+    if turned.max() < least:
+        return (
+            f"Your views are turned by {turned.max():.0f}° at the most. Some views of the grid are "
+            "turned further."
+        )
+    if plain["angle"].min() > -TURN[0] / 2 or plain["angle"].max() < TURN[0] / 2:
+        return "Your views are turned one way only. In the grid they are turned both ways."
+    if plain["corners"].median() > 0.02:
+        return (
+            "Look at the corners that a turn uncovers: in the grid they have one plain color, in "
+            "yours they are filled with parts of the photo. See `fill_mode`."
+        )
+    return None
+
+
+def _judge_mystery_color(views: pd.DataFrame) -> str | None:
+    plain = views[views["strangeness"] <= STRANGE]
+    if len(plain) < 0.5 * len(views):
+        return None  # Geometry has more to say.
+    gray = plain["color"] < 0.1
+    colored = plain[~gray]
+    degrees = ((colored["color"] - 1).abs() > 0.1).mean() if len(colored) else 0
+    if degrees > 0.1:
+        return (
+            "In your views colors get stronger or weaker by degrees. In the grid a view has either "
+            "all of its colors or none."
+        )
+    if len(colored) and (colored["hue"].abs() > 5).mean() > 0.1:
+        return "In your views colors turn into others. In the grid each view has its own, or none."
+    if not gray.any():
         return "None of your views is gray. Count the gray ones in the grid."
-    if not 0.2 < gray < 0.8:
+    if not distributions.fits_fraction(int(gray.sum()), len(plain), *GRAY):
         return (
-            f"{gray:.0%} of your views are gray. Count those of the grid: sixteen are few, so a "
-            "third to two thirds would pass."
+            f"{gray.mean():.0%} of your views are gray. Count those of the grid: sixteen views are "
+            "few, so a third to two thirds would pass."
         )
-    colored = views[views["color"] >= 0.15]
-    if (colored["hue"].abs() > 8).any() or (colored["color"] - 1).abs().quantile(0.9) > 0.25:
-        return "In your views colors change. In the grid a view has its own colors, or none."
-    if (views["contrast"] - 1).abs().quantile(0.9) > 0.12:
+    return None
+
+
+def _judge_mystery_light(views: pd.DataFrame) -> str | None:
+    plain = views[(views["strangeness"] <= STRANGE) & (views["angle"].abs() < 45)]
+    if ((plain["contrast"] - 1).abs() > 0.1).mean() > 0.1:
         return (
             "In your views the contrast varies. Look at a dark and a bright part of one photo in "
             "the grid: do they move apart, or up and down together?"
         )
-    if shift.quantile(0.95) < 0.12:
-        return "Your views are all about as bright as the photo. Those of the grid are not."
-    if views["brightness"].min() > -0.1 or views["brightness"].max() < 0.1:
+    shift = plain["brightness"]
+    if shift.abs().max() < 0.02:
+        return "Your views are all as bright as the photo. Those of the grid are not."
+    if shift.min() > -0.05 or shift.max() < 0.05:
         return "Your views change their brightness one way only. In the grid it goes both ways."
-    return judge_random_draws(transform) or judge_predict(transform)
+    if shift.abs().max() > LIGHT[1]:
+        return "Your views grow darker and brighter than any in the grid."
+    if shift.abs().max() < LIGHT[0] - distributions.nearest_end(LIGHT[0], len(plain)) - 0.005:
+        return "Some views of the grid are darker and brighter than any of yours."
+    return None
 
 
 Q3 = Question(
@@ -237,19 +321,22 @@ Q3 = Question(
     title="The mystery grid",
     aim="read from views which transformations made them, and how strong they were",
     lesson="02",
+    observe=_observe_mystery,
     judge=_judge_mystery,
-    praise="Your views and the mystery's could not be told apart by mirroring, angle, brightness, "
-    "contrast and color, within what sixteen views let you see.",
+    sampled=True,
+    praise="By mirroring, angle, size, brightness, contrast and color your views are like those of "
+    "the grid, as far as sixteen views can show.",
     hints=(
-        "Go through it one by one: geometry first, then light, then color.",
+        "Look for one kind of change at a time: geometry first, then light, then color.",
         "Three transformations are at work; one of them either happens or does not.",
         "Rotation of about 30°, brightness of about 0.3 either way, gray half of the time.",
     ),
-    explanation="Tilted horizons both ways, but no vehicle that faces the other way: rotation "
+    explanation="The horizon is tilted both ways, but no vehicle faces the other way: rotation "
     "without a flip. Bright and dark parts move together: brightness, not contrast. Some views "
-    "are gray and the others keep their colors: grayscale, not saturation. From sixteen views "
-    "the exact numbers cannot be known, so 20° to 40° pass, as do 0.15 to 0.4 for the brightness "
-    "and a third to two thirds gray. Stronger would not be better: it would be another grid.",
+    "are gray and the others keep their colors: grayscale, not saturation. Sixteen views cannot "
+    "show the exact numbers, so 20° to 40° pass, as do 0.15 to 0.4 for the brightness and a third "
+    "to two thirds of gray views. With layers, `fill_mode` has to be `constant`: the corners in "
+    "the grid are plain.",
     code="settings = cu.Augmentation(rotation=30, brightness=0.3, grayscale=0.5)",
     misconceptions=("stronger is better",),
 )
@@ -264,14 +351,23 @@ def load_two_runs() -> dict[str, pd.DataFrame]:
     return {"A": published["flip"], "B": published["none"]}
 
 
-def _judge_curves(augmented, gap_a, gap_b) -> str | None:
+def _observe_curves(augmented, gap_a, gap_b) -> dict[str, Any]:
+    if isinstance(augmented, str):
+        augmented = re.sub(r"\brun\b", "", augmented, flags=re.IGNORECASE)
+    return {
+        "augmented": read_choice(augmented, ("A", "B"), "the run"),
+        "A": read_number(gap_a, "gap_a"),
+        "B": read_number(gap_b, "gap_b"),
+    }
+
+
+def _judge_curves(observed: Mapping[str, Any]) -> str | None:
     runs = load_two_runs()
-    named = read_choice(str(augmented).casefold().replace("run", ""), ("A", "B"), "the run")
-    gaps = {"A": read_number(gap_a, "gap_a"), "B": read_number(gap_b, "gap_b")}
-    if named != "A":
+    gaps = {name: read_number(observed[name], f"gap_{name.lower()}") for name in runs}
+    if read_choice(observed["augmented"], ("A", "B"), "the run") != "A":
         return (
-            "B learns its train photos further than A does: its train loss ends lower. With "
-            "changed photos that is harder, so look at which dashed line ends higher."
+            "B fits its training photos better than A does: its training loss ends lower. Changed "
+            "photos are harder to fit, so look which dashed line ends higher."
         )
     last = {name: run.iloc[-1] for name, run in runs.items()}
 
@@ -279,25 +375,39 @@ def _judge_curves(augmented, gap_a, gap_b) -> str | None:
         return max(abs(gaps[name] - values[name]) for name in runs)
 
     def fits(values):
-        return miss(values) < 0.015
+        return miss(values) < 0.011
 
-    true = {name: row["gap"] for name, row in last.items()}
-    if miss({n: row["val_loss"] - row["loss"] for n, row in last.items()}) < min(0.003, miss(true)):
+    true = {name: row["val_loss"] - row["clean_loss"] for name, row in last.items()}
+    if miss({n: row["val_loss"] - row["loss"] for n, row in last.items()}) < min(0.006, miss(true)):
         return (
-            "The augmented run is found. Your gaps set `loss` beside `val_loss`, but `loss` is "
-            "about changed photos and moving weights. Like with like: `clean_loss`."
+            "You found the augmented run. Your gaps set `loss` beside `val_loss`, but `loss` is "
+            "measured during the epoch, on changed photos. Compare like with like: `clean_loss`."
         )
     if fits(true):
         return None
     if fits({name: -value for name, value in true.items()}):
-        return "The augmented run is found. Your gaps have the wrong sign: valid minus train."
+        return (
+            "You found the augmented run. Your gaps have the wrong sign: validation minus training."
+        )
     if fits({"A": true["B"], "B": true["A"]}):
-        return "The augmented run is found. The two gaps have changed places."
+        return "You found the augmented run. Your two gaps have changed places."
     if fits({name: row["val_loss"] for name, row in last.items()}):
-        return "The augmented run is found. These are valid losses alone; how far below is train?"
-    if fits({n: r["clean_binary_accuracy"] - r["val_binary_accuracy"] for n, r in last.items()}):
-        return "The augmented run is found. These are gaps of accuracy; asked for are losses."
-    return "The augmented run is found. The gaps are not those of the last epoch's clean losses."
+        return (
+            "You found the augmented run. These are validation losses alone; how far below is the "
+            "training loss?"
+        )
+    accuracy = {
+        n: row["clean_binary_accuracy"] - row["val_binary_accuracy"] for n, row in last.items()
+    }
+    if fits(accuracy) or fits({name: -value for name, value in accuracy.items()}):
+        return "You found the augmented run. These are gaps of accuracy; the task asks for losses."
+    lowest = {name: run.loc[run["val_loss"].idxmin()] for name, run in runs.items()}
+    if fits({name: row["val_loss"] - row["clean_loss"] for name, row in lowest.items()}):
+        return (
+            "You found the augmented run. These are gaps at the lowest validation loss; the task "
+            "asks for the last epoch."
+        )
+    return "You found the augmented run. The gaps are not those of the last row's clean losses."
 
 
 Q4 = Question(
@@ -305,18 +415,19 @@ Q4 = Question(
     title="Which of two curves is augmented?",
     aim="recognize augmentation in curves, and compare like with like",
     lesson="02",
+    observe=_observe_curves,
     judge=_judge_curves,
-    praise="The augmented run fits its train photos less closely. That is no harm: what decides "
-    "is how low the valid loss comes.",
+    praise="The augmented run fits its training photos less closely. That is no harm: what counts "
+    "is how low the validation loss gets.",
     hints=(
-        "What does augmentation make harder: to memorize the train photos, or the valid ones?",
+        "Which photos does augmentation make harder to memorize: training or validation photos?",
         "The gap is `val_loss` minus `clean_loss`, in the last row of each history.",
         "It is A.",
     ),
-    explanation="Photos that keep changing are harder to memorize, so the augmented run's "
-    "loss on clean train photos falls more slowly. The higher train loss is the working of the "
-    "cure, and no harm; and the smaller gap alone is no success, since a model that has learned "
-    "nothing has no gap. Compare the valid losses.",
+    explanation="Photos that keep changing are harder to memorize, so the augmented run's loss on "
+    "clean training photos falls more slowly. A higher training loss is how augmentation works, "
+    "and no harm. The smaller gap alone is no success either: a model that has learned nothing has "
+    "no gap. Compare the validation losses.",
     code="""last_a, last_b = runs["A"].iloc[-1], runs["B"].iloc[-1]
 augmented = "A"
 gap_a = last_a.val_loss - last_a.clean_loss

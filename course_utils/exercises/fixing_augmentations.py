@@ -1,50 +1,66 @@
 """The questions of exercise 02 about fixing: augmentation in predict, and a leaking split."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from course_utils.exercises.framework import probes
 from course_utils.exercises.framework.judgements import (
     judge_colors,
+    judge_draws,
     judge_geometry,
     judge_mirroring,
-    judge_predict,
-    judge_random_draws,
+    judge_pixels,
+    judge_predicted,
 )
-from course_utils.exercises.framework.questions import Misread, Question, quote, quote_error
+from course_utils.exercises.framework.questions import Question
+from course_utils.exercises.framework.reading import Misread, quote, quote_error
 
 # --- q5: on in predict -----------------------------------------------------------------------
 
 
-def _judge_front(front) -> str | None:
-    transform = probes.read_transformation(front, "the fixed layer")
-    views = probes.measure_views(transform)
-    share = views["mirrored"].mean()
-    probe = np.repeat(probes.make_probe()[None], 32, axis=0)
-    predicted = probes.read_views(probes.run(transform, probe, training=False))
-    if predicted["mirrored"].all():
+def _observe_front(front, *, probe_seed: int) -> dict[str, Any]:
+    return probes.observe_transformation(front, "the fixed layer", probe_seed=probe_seed)
+
+
+def _judge_front(observed: Mapping[str, Any]) -> str | None:
+    reading = probes.read_observed(observed)
+    fraction = reading.views["mirrored"].mean()
+    predicted = probes.find_mirrored(observed)
+    if predicted.all():
         return (
-            "In predict every photo is mirrored now. The same answer twice is not enough: photos "
+            "In `predict` every photo is mirrored now. The same output twice is not enough: photos "
             "must come through as they are."
         )
-    if predicted["mirrored"].any() and share == 0:
-        return "Now it is the wrong way round: photos are mirrored in predict, not in training."
-    if predicted["mirrored"].any():
+    if predicted.any() and fraction == 0:
+        return "Now it is the wrong way round: photos are mirrored in `predict`, not in training."
+    if predicted.any():
         return (
-            "In predict photos are still mirrored by chance: ask twice and get two predictions. "
-            "Who decides whether the inner layer trains?"
+            "In `predict` photos are still mirrored at random: ask twice and get two outputs. Who "
+            "tells the inner layer whether it is training?"
         )
-    if judge_predict(transform):
-        return "In predict photos are not mirrored any more, but still changed in another way."
-    if share == 0:
+    if judge_predicted(reading):
+        return "In `predict` photos are not mirrored any more, but changed in another way."
+    if reading.unchanged:
         return (
-            "Predict is clean now, but so is training: nothing is mirrored any more. Keep the "
-            "augmentation where it belongs."
+            "`predict` is clean now, but training is too: nothing is mirrored any more. Keep the "
+            "augmentation in training."
         )
-    if share == 1:
-        return "In training every photo is mirrored. Half of them should be, by chance."
-    if judge_geometry(views) or judge_colors(views) or (views["contrast"] - 1).abs().max() > 0.03:
-        return "In training photos are changed in other ways than left to right."
-    return judge_mirroring(views) or judge_random_draws(transform)
+    return (
+        judge_pixels(reading)
+        or judge_geometry(reading)
+        or judge_colors(reading)
+        or _judge_same_contrast(reading)
+        or (judge_draws(reading) if 0 < fraction < 1 else None)
+        or judge_mirroring(reading)
+    )
+
+
+def _judge_same_contrast(reading) -> str | None:
+    if (reading.views["contrast"] - 1).abs().max() > 0.01:
+        return "In training the contrast changes too. The layer should mirror photos, nothing else."
+    return None
 
 
 Q5 = Question(
@@ -52,17 +68,19 @@ Q5 = Question(
     title="Augmentation that will not stop",
     aim="keep augmentation to training, and know how a layer learns which of the two it is in",
     lesson="02",
+    observe=_observe_front,
     judge=_judge_front,
-    praise="Half mirrored in training, untouched in predict.",
+    sampled=True,
+    praise="Half of the views are mirrored in training, none in `predict`.",
     hints=(
         "Keras passes `training` to every `call` that has such an argument.",
         "The inner layer is told `training=True`, whatever the model is doing.",
-        "Give `call` an argument `training=None`, and hand it on to `self.flip`.",
+        "Give `call` an argument `training=None`, and pass it on to `self.flip`.",
     ),
-    explanation="`training=True` was written down for good, so `predict` flipped photos as well, "
-    "and gave two predictions for one photo. Handing on what Keras says fixes it; so does leaving "
-    "the wrapper out and using `RandomFlip` itself. A fixed seed would not help: the predictions "
-    "would only repeat. Taking the layer out would help predict, and end the augmentation.",
+    explanation="`training=True` was written into the code, so `predict` flipped photos as well, "
+    "and gave two outputs for one photo. Passing on what Keras says fixes it; so does leaving the "
+    "wrapper out and using `RandomFlip` itself. A fixed seed would not help: the outputs would "
+    "only repeat. Taking the layer out would fix `predict`, and end the augmentation.",
     code="""class Mirror(keras.layers.Layer):
     def __init__(self):
         super().__init__()
@@ -79,103 +97,155 @@ front = Mirror()""",
 
 # --- q7: the leak ----------------------------------------------------------------------------
 
+COUNT = 48  # photos that `prepare` is tried on, sorted by class
+SAME = 1e-3  # how far a pixel of a photo that was left alone may be off
+LIKE = 0.8  # correlation of a view with the photo that it was made of
 
-def _make_marked_photos(count: int = 48) -> tuple[np.ndarray, np.ndarray]:
-    """Returns photos that can be recognized in any mirror image, cars first, and their labels."""
-    labels = (np.arange(count) >= count // 2).astype("float32")[:, None]
-    photos = np.zeros((count, 12, 12, 3), "float32")
-    photos[:] = 0.2 + 0.6 * np.arange(count)[:, None, None, None] / count
-    photos[:, :, :6] += 0.1  # the left half is brighter: a mirrored copy shows
-    return photos, labels
+
+def _make_photos(probe_seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns photos that can be recognized by their pattern, cars first, and their labels."""
+    labels = (np.arange(COUNT) >= COUNT // 2).astype("float32")[:, None]
+    return probes.render(probes.make_patterns(probe_seed, COUNT)), labels
 
 
 def _read_split(split, number: str) -> tuple[np.ndarray, np.ndarray]:
     try:
-        images, labels = (np.asarray(part, dtype="float64") for part in split)
-    except (TypeError, ValueError):
+        images, labels = (np.array(part, dtype="float32") for part in split)
+    except Exception:
         raise Misread(
             f"Expected the {number} of two pairs (images, labels), received {quote(split)}."
         ) from None
-    if images.ndim != 4 or images.shape[1:] != (12, 12, 3) or len(labels) != len(images):
+    size = (probes.SIDE, probes.SIDE, 3)
+    if images.ndim != 4 or images.shape[1:] != size or labels.shape[:1] != images.shape[:1]:
         raise Misread(
             f"Expected as many labels as images in the {number} pair, received images of shape "
             f"{images.shape} and labels of shape {labels.shape}."
         )
-    return images, labels.reshape(len(labels), int(np.prod(labels.shape[1:])))[:, 0]
+    if len(images) > 8 * COUNT:
+        raise Misread(f"Expected a few hundred images at the most, received {len(images)}.")
+    if labels[0:1].size > 1:
+        raise Misread(f"Expected one label per image, received labels of shape {labels.shape}.")
+    return images, labels.reshape(-1)
 
 
-def _judge_leak(prepare) -> str | None:
+def _observe_leak(prepare, *, probe_seed: int) -> dict[str, Any]:
     if not callable(prepare):
         raise Misread(f"Expected the function `prepare`, received {quote(prepare)}.")
-    photos, labels = _make_marked_photos()
+    photos, labels = _make_photos(probe_seed)
     try:
         made = prepare(photos.copy(), labels.copy())
-    except Exception as error:
-        raise Misread(f"`prepare` failed on {len(photos)} photos: {quote_error(error)}") from None
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # A student's code may even raise SystemExit.
+        raise Misread(f"`prepare` failed on {COUNT} photos: {quote_error(error)}") from None
     if not isinstance(made, tuple | list) or len(made) != 2:
         raise Misread(
             f"Expected `prepare` to return two pairs, train and valid, received {quote(made)}."
         )
-    (train, train_labels), (valid, valid_labels) = (
+    train, valid = (
         _read_split(split, number) for split, number in zip(made, ("first", "second"), strict=True)
     )
-    if len(valid) < 4 or len(train) < 4:
-        return f"There are {len(train)} train and {len(valid)} valid images: one side is empty."
-    brightness = photos.mean(axis=(1, 2, 3))
+    return {
+        "probe_seed": probe_seed,
+        "train": train[0],
+        "train_labels": train[1],
+        "valid": valid[0],
+        "valid_labels": valid[1],
+    }
 
-    def find(images):
-        # Mirroring leaves the mean alone, and the means are further apart than rounding.
-        return np.abs(images.mean(axis=(1, 2, 3))[:, None] - brightness).argmin(axis=1)
 
-    def are_mirrored(images):
-        return images[:, :, :6].mean(axis=(1, 2, 3)) < images[:, :, 6:].mean(axis=(1, 2, 3))
+class _Matches:
+    """For each image the photo that it was made of, and whether it is that photo itself."""
 
-    in_train, in_valid = find(train), find(valid)
-    both = np.intersect1d(in_train, in_valid)
+    def __init__(self, images: np.ndarray, photos: np.ndarray):
+        def shrink(batch):
+            small = batch.mean(axis=-1).reshape(len(batch), 16, probes.SIDE // 16, 16, -1)
+            small = small.mean(axis=(2, 4)).reshape(len(batch), -1).astype("float64")
+            small = small - small.mean(axis=1, keepdims=True)
+            return small / np.maximum(np.linalg.norm(small, axis=1, keepdims=True), 1e-9)
+
+        seen = shrink(images)
+        plain, mirrored = seen @ shrink(photos).T, seen @ shrink(photos[:, :, ::-1]).T
+        self.photo = np.maximum(plain, mirrored).argmax(axis=1)
+        rows = np.arange(len(images))
+        self.like = np.maximum(plain, mirrored)[rows, self.photo]
+        self.mirrored = mirrored[rows, self.photo] > plain[rows, self.photo]
+        self.same = np.abs(images - photos[self.photo]).max(axis=(1, 2, 3)) < SAME
+
+
+def _judge_leak(observed: Mapping[str, Any]) -> str | None:
+    photos, labels = _make_photos(int(observed["probe_seed"]))
+    train, valid = (
+        _read_split((observed[name], observed[f"{name}_labels"]), number)
+        for name, number in (("train", "first"), ("valid", "second"))
+    )
+    if not np.isfinite(train[0]).all() or not np.isfinite(valid[0]).all():
+        return "Some pixels come back as NaN or infinity. Look for a division by 0."
+    if len(valid[0]) < 2 or len(train[0]) < 2:
+        return f"There are {len(train[0])} train and {len(valid[0])} valid images: too few."
+    in_train, in_valid = _Matches(train[0], photos), _Matches(valid[0], photos)
+    both = np.intersect1d(in_train.photo, in_valid.photo)
     if len(both):
         return (
-            f"{len(both)} of {len(photos)} photos stand in both piles, as themselves or mirrored. "
-            "A mirrored copy of a train photo is no new vehicle: valid would flatter the model."
+            f"{len(both)} of {COUNT} photos are in both splits, as themselves or as copies. A "
+            "copy of a training photo is no new vehicle: the validation accuracy would be too high."
         )
-    if are_mirrored(valid).any() or len(np.unique(in_valid)) < len(in_valid):
+    if in_train.like.min() < LIKE or in_valid.like.min() < LIKE:
+        return "Some images are not made from one photo: nothing of the kind was asked for."
+    if not in_valid.same.all():
         return (
-            "No photo stands in both piles any more, but the valid photos are augmented too. "
-            "Valid is to be what the camera takes: leave it alone."
+            "No photo is in both splits any more, but validation photos are changed too. Leave "
+            "them as the camera took them."
         )
-    if not are_mirrored(train).any():
-        return "No photo stands in both piles, but no train photo is mirrored either."
-    for found, given in ((in_train, train_labels), (in_valid, valid_labels)):
-        if not np.array_equal(labels[found, 0], given):
+    if len(np.unique(in_valid.photo)) < len(in_valid.photo):
+        return "Some validation photos are there twice. Each should count once."
+    for found, given in ((in_train, train[1]), (in_valid, valid[1])):
+        if not np.array_equal(labels[found.photo, 0], given):
             return "Some images have the label of another photo: shuffle both the same way."
-    if len(np.union1d(in_train, in_valid)) < len(photos):
-        return f"{len(photos) - len(np.union1d(in_train, in_valid))} photos got lost on the way."
-    if len(set(valid_labels)) < 2 or len(set(train_labels)) < 2:
+    missing = COUNT - len(np.union1d(in_train.photo, in_valid.photo))
+    if missing:
+        return f"{missing} photos got lost on the way."
+    if not in_train.mirrored.any():
+        return "No photo is in both splits, but no training photo is mirrored either."
+    kept = np.unique(in_train.photo[in_train.same])
+    if len(kept) < len(np.unique(in_train.photo)):
         return (
-            "One of the piles holds a single class: the photos come sorted by class. Shuffle "
+            "Some training photos are there as mirrored or changed copies only. Keep the originals "
+            "and add the copies."
+        )
+    copied = np.unique(in_train.photo[in_train.mirrored])
+    if len(copied) < len(kept) / 4:
+        return f"Only {len(copied)} of {len(kept)} training photos have a mirrored copy."
+    if len(set(valid[1])) < 2 or len(set(train[1])) < 2:
+        return (
+            "One of the splits holds a single class: the photos come sorted by class. Shuffle "
             "before you split."
         )
-    if not 0.1 <= len(valid) / len(photos) <= 0.5:
-        return f"{len(valid) / len(photos):.0%} of the photos are valid; about a quarter should be."
+    fraction = len(valid[0]) / COUNT
+    if not 0.15 <= fraction <= 0.35:
+        return f"{fraction:.0%} of the photos are validation photos; the task asks for a quarter."
     return None
 
 
 Q7 = Question(
     name="q7",
     title="Fix the leak",
-    aim="split first and augment after, so that valid photos are truly unseen",
+    aim="split first and augment after, so that validation photos are truly unseen",
     lesson="02",
+    observe=_observe_leak,
     judge=_judge_leak,
-    praise="Probe photos went through your function, and none came out in both piles; train is "
-    "augmented, valid is not.",
+    sampled=True,
+    praise="The check sent marked photos through your function, and none came out in both splits; "
+    "training photos are augmented, validation photos are not.",
     hints=(
         "Follow one photo and its mirror image. Where may each of them end up?",
         "Change the order: which step has to come first?",
-        "Shuffle and split `photos` and `labels`; then mirror only the train part.",
+        "Shuffle and split `photos` and `labels`; then mirror only the training part.",
     ),
-    explanation="Augmenting first and splitting after lets a photo stand in train and its mirror "
-    "image in valid. The model has seen it, and valid says that it does well. Split first, "
-    "augment train alone. Mirroring valid as well would not leak, but it would measure on photos "
-    "that nobody took. A copy is not a new vehicle; that is why it leaks.",
+    explanation="If you augment first and split after, a photo may be in train and its mirror "
+    "image in valid. The model has seen it, so its validation accuracy is too high. Split first, "
+    "and augment training photos alone. Mirroring validation photos would not leak, but it would "
+    "measure on photos that nobody took.",
     code="""def prepare(photos, labels):
     order = np.random.default_rng(1).permutation(len(photos))
     photos, labels = photos[order], labels[order]

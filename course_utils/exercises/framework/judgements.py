@@ -1,117 +1,185 @@
-"""What several questions ask of an augmentation; each answer is a sentence, or `None` if well."""
+"""What several questions ask of an augmentation; each returns a sentence, or `None` if all is well.
 
-from collections.abc import Callable
+Geometry and color are judged apart. What holds for every view is compared with a limit; what is
+random is tested with `distributions`.
+"""
 
+import numpy as np
 import pandas as pd
 
-from course_utils.exercises.framework import probes
+from course_utils.exercises.framework import distributions
+from course_utils.exercises.framework.probes import Reading
 
-MIRRORED_SHARE = (0.35, 0.65)  # four standard deviations of 200 fair coins, less or more
+# What a reading may be off, several times over: rounding to 256 levels stays within each.
+STRANGE = 0.06  # of the probe's own variation
+TURNED, HUE = 0.5, 2.0  # degrees
+MOVED = 0.5  # pixels
+RESIZED, FACTOR, COLOR = 0.01, 0.005, 0.03  # factors
+SHIFTED = 0.006  # of a mean, from 0 to 1
+DULL = 0.97  # detail that is left
 
 
-def judge_range(transform: Callable) -> str | None:
-    """What is wrong with the range of pixels that come back, or `None`."""
-    low, high = probes.find_leaving(transform)
-    if low < -1e-3 or high > 1 + 1e-3:
+def judge_pixels(reading: Reading) -> str | None:
+    """What is wrong with the pixels that come back, or `None`."""
+    if not reading.finite:
+        return "Some pixels come back as NaN or infinity. Look for a division by 0."
+    if reading.lowest < -1e-3 or reading.highest > 1 + 1e-3:
         return (
-            f"Pixels leave [0, 1]: they come back from {low:.2f} to {high:.2f}. Some layer expects "
-            "another range of pixels than it gets, or a function of yours cuts off nothing."
+            f"Pixels leave [0, 1]: they come back from {reading.lowest:.2f} to "
+            f"{reading.highest:.2f}. Tell each layer its range of pixels, or clip in your function."
         )
     return None
 
 
-def judge_random_draws(transform: Callable) -> str | None:
-    """What is wrong with how often random values are sampled, or `None`."""
-    within, between = probes.draws_again(transform)
-    if not between:
+def judge_draws(reading: Reading) -> str | None:
+    """What is wrong with when random numbers are drawn, or `None`."""
+    if reading.unchanged:
+        return None
+    if reading.repeats:
         return (
-            "The same batch came back twice alike. Online augmentation samples again at every use; "
-            "yours samples once, or never."
+            "The same batch came back twice with the same changes. Draw again at every use of a "
+            "photo."
         )
-    if not within:
+    for column, what in {
+        "mirrored": "mirrored",
+        "contrast": "given the same contrast",
+        "angle": "turned",
+        "brightness": "made brighter or darker",
+    }.items():
+        draws = reading.draws(column).astype("float64")
+        alike = np.ptp(draws, axis=1).max() < 1e-3
+        if alike and np.ptp(draws) > 1e-2:
+            return (
+                f"All photos of a batch are {what} together. Make a random draw for each photo, "
+                "not one for the batch."
+            )
+    if np.ptp(reading.draws("mirrored").astype(int), axis=0).max() == 0 and (
+        reading.views["mirrored"].nunique() == 2
+    ):
         return (
-            "All photos of a batch were changed alike. Each photo needs a random draw of its own."
+            "The same places of a batch are mirrored at every use. Let a random draw decide for "
+            "each photo, not its place."
         )
     return None
 
 
-def judge_predict(transform: Callable) -> str | None:
+def judge_predicted(reading: Reading) -> str | None:
     """What is wrong with `training=False`, or `None`."""
-    if probes.changes_in_predict(transform):
+    if reading.predicted > 1e-3 or not np.isfinite(reading.predicted):
         return (
-            "With `training=False` photos still come out changed, so `predict` and `evaluate` "
-            "would judge photos that nobody took. Only training is to be augmented."
+            "With `training=False`, photos still come out changed, so `predict` and `evaluate` "
+            "would see changed photos. Augment in training only."
         )
     return None
 
 
-def _describe_range(values: pd.Series) -> str:
-    return f"{values.min():.2f} to {values.max():.2f}"
-
-
-def judge_geometry(views: pd.DataFrame) -> str | None:
+def judge_geometry(reading: Reading) -> str | None:
     """What is wrong with where pixels went, if only mirroring was asked for, or `None`."""
-    if (views["strangeness"] > probes.STRANGE).any():
+    views = reading.views
+    strange = (views["strangeness"] > STRANGE).mean()
+    upside = views["angle"].abs() > 170
+    if strange < 0.5 and upside.any():
+        both = " `RandomFlip()` without a mode flips both ways." if upside.any() else ""
+        return f"Some views are upside down. The task mirrors photos from left to right only.{both}"
+    if strange:
         return (
-            "Some views are changed in a way that neither mirroring nor contrast explains: moved, "
-            "resized, covered or made grainy. Leave out what was not asked for."
+            "Some views are changed in a way that neither mirroring nor contrast explains: parts "
+            "are covered, distorted or grainy. Leave out what the task does not ask for."
         )
-    if (views["angle"].abs() > 170).mean() > 0.05:
+    if (views["angle"].abs() > TURNED).any():
         return (
-            "Some views stand on their heads. The specification mirrors left to right only: think "
-            "of the axis that you flip along."
+            f"Some views are turned, by up to {views['angle'].abs().max():.1f}°. The task asks for "
+            "no rotation."
         )
-    if (views["angle"].abs() > 2).any():
-        return (
-            f"Some views are turned, by up to {views['angle'].abs().max():.0f}°. The "
-            "specification asks for no rotation: do what it says and nothing more."
-        )
+    if (
+        (views["shift"] > MOVED)
+        | ((views["zoom"] - 1).abs() > RESIZED)
+        | (views["stretch"] - 1 > RESIZED)
+    ).any():
+        return "Some views are moved, resized or distorted. The task asks for neither."
+    if reading.sharpness < DULL:
+        return "Fine detail is lost: photos come out blurred or resized. Leave the sharpness alone."
     return None
 
 
-def judge_colors(views: pd.DataFrame) -> str | None:
+def judge_colors(reading: Reading) -> str | None:
     """What is wrong with color and brightness, if neither was to change, or `None`."""
-    if (views["hue"].abs() > 3).any() or (views["color"] - 1).abs().max() > 0.08:
-        return "The colors of some views have changed. The specification leaves color alone."
-    if (views["brightness"].abs() > 0.03).any():
+    views = reading.views
+    contrast_too = (views["contrast"] - 1).abs().max() > 0.02
+    follows = np.abs(views["color"] - views["contrast"]).max() < COLOR
+    if contrast_too and follows and (views["color"] - 1).abs().max() > COLOR:
         return (
-            "The mean brightness of some views has moved. Contrast pulls pixels away from their "
-            "mean and leaves the mean alone; brightness was not asked for."
+            "Colors change along with the contrast. Take the mean of each color channel, not one "
+            "mean for all three."
+        )
+    if (views["hue"].abs() > HUE).any() or (views["color"] - 1).abs().max() > COLOR:
+        return "The colors of some views have changed. The task leaves colors alone."
+    if (views["brightness"].abs() > SHIFTED).any() or (views["channel"] > SHIFTED).any():
+        largest = max(views["brightness"].abs().max(), views["channel"].max())
+        return (
+            f"The mean brightness of some views has moved, by up to {largest:.3f}. Contrast pulls "
+            "pixels away from their mean and leaves the mean alone; leave brightness out."
         )
     return None
 
 
-def judge_mirroring(views: pd.DataFrame) -> str | None:
-    """What is wrong with the share of mirrored views, or `None`."""
-    share = views["mirrored"].mean()
-    if share == 0:
-        return "No view is mirrored. Half of them should be, left to right."
-    if share == 1:
+def judge_mirroring(reading: Reading) -> str | None:
+    """What is wrong with the fraction of mirrored views, or `None`."""
+    hits, count = int(reading.views["mirrored"].sum()), len(reading.views)
+    if hits == 0:
+        return "No view is mirrored. Mirror half of them, left to right."
+    if hits == count:
+        return "Every view is mirrored. Mirror half of them, at random."
+    if not distributions.fits_fraction(hits, count, 0.5):
+        return f"{hits / count:.0%} of the views are mirrored. Half of them should be."
+    if not distributions.vary_alike(reading.draws("mirrored")):
         return (
-            "Every view is mirrored, so none is as the camera took it. Half of the time is asked "
-            "for, by chance."
+            "Half of the views are mirrored, but not at random: some batches, or some places in a "
+            "batch, are mirrored more often. Draw for each photo at each use."
         )
-    if not MIRRORED_SHARE[0] < share < MIRRORED_SHARE[1]:
-        return f"{share:.0%} of the views are mirrored. Half of them should be."
     return None
 
 
-def judge_contrast(views: pd.DataFrame, low: float, high: float) -> str | None:
+def judge_contrast(reading: Reading, low: float, high: float) -> str | None:
     """What is wrong with the contrast, if factors from low to high were asked for."""
-    factors, slack = views["contrast"], 0.03
-    asked = f"asked for are {low:g} to {high:g}"
-    if factors.max() - factors.min() < slack:
-        return f"The contrast never varies ({asked})."
-    if factors.min() > 1 - slack:
+    factors = reading.views["contrast"]
+    seen = f"factors from {factors.min():.2f} to {factors.max():.2f}"
+    asked = f"the task asks for {low:g} to {high:g}"
+    reach = distributions.nearest_end(high - low, len(factors))
+    if np.ptp(factors) < 0.01:
+        return f"The contrast never varies; {asked}."
+    if factors.min() > 1 - 2 * FACTOR:
         return (
-            f"The contrast is only ever raised: factors from {_describe_range(factors)}; {asked}. "
-            "What does a single number say to Keras, and what a pair?"
+            f"The contrast is only ever raised: {seen}; {asked}. What does a single number mean "
+            "to Keras, and what does a pair?"
         )
-    if factors.max() < 1 + slack:
-        return f"The contrast is only ever lowered: {_describe_range(factors)}; {asked}."
-    if factors.min() < low - slack or factors.max() > high + slack:
-        return f"The contrast varies too much: {_describe_range(factors)}; {asked}."
-    # Two hundred uniform draws leave an outermost tenth empty once in a billion times.
-    if factors.min() > low + slack + 0.03 or factors.max() < high - slack - 0.03:
-        return f"The contrast varies too little: {_describe_range(factors)}; {asked}."
+    if factors.max() < 1 + 2 * FACTOR:
+        return f"The contrast is only ever lowered: {seen}; {asked}."
+    if factors.min() < low - FACTOR or factors.max() > high + FACTOR:
+        return f"The contrast varies too much: {seen}; {asked}."
+    if factors.min() > low + reach + FACTOR or factors.max() < high - reach - FACTOR:
+        return f"The contrast varies too little: {seen}; {asked}."
+    if not distributions.fits_uniform(factors.to_numpy(), low, high):
+        return (
+            f"The range is right ({seen}), but some factors are more likely than others. Any "
+            "factor in the range should be as likely as another."
+        )
+    if not distributions.vary_alike(reading.draws("contrast")):
+        return (
+            "Some batches, or some places in a batch, get another contrast than the rest. Draw "
+            "for each photo at each use."
+        )
     return None
+
+
+def judge_together(reading: Reading) -> str | None:
+    """Whether contrast tells whether a view is mirrored, which is wrong; or `None`."""
+    views: pd.DataFrame = reading.views
+    if distributions.are_independent(
+        views["mirrored"].to_numpy(dtype=bool), views["contrast"].to_numpy()
+    ):
+        return None
+    return (
+        "Mirrored views have another contrast than the others: both come from the same random "
+        "draw. Give each layer a seed of its own, or none."
+    )

@@ -1,4 +1,8 @@
-"""A question of an exercise: `check`, `hint`, `solution`, and the box that answers with.
+"""A question of an exercise: `check`, `hint`, `solution`, and the box that they answer with.
+
+A check has two steps. `observe` runs what the student wrote and returns plain arrays, numbers and
+text; `judge` looks at these and runs nothing of the student's. In a notebook both steps follow each
+other. The grader (`course_utils/grading`) observes in a sandbox and judges outside of it.
 
 An answer that was left as `...` is not attempted. What a student hands in may be anything, so a
 check never lets an exception out: whatever goes wrong comes back as a sentence.
@@ -6,13 +10,18 @@ check never lets an exception out: whatever goes wrong comes back as a sentence.
 
 import html
 import inspect
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from course_utils.exercises.framework.reading import Misread, count_blanks, quote_error
+
 NOT_ATTEMPTED, RIGHT, NOT_YET, ERROR = "not attempted", "right", "not yet", "error"
-LONGEST_QUOTE = 120  # characters of a student's value or error that a sentence repeats
+STATES = (RIGHT, NOT_YET, ERROR, NOT_ATTEMPTED)
+GRADING = "COURSE_GRADING"  # set in the grader's sandbox, where no solution is shown
+PROBE_SEED = 7  # of the probes that a check in a notebook uses; the grader takes others
 
 
 @dataclass(frozen=True)
@@ -25,7 +34,7 @@ class Look:
     background: str
 
 
-# Borders from Okabe and Ito's palette; dark text on a light ground of its own, so that a dark
+# Borders from Okabe and Ito's palette; dark text on a light background of its own, so that a dark
 # page changes nothing.
 LOOKS = {
     NOT_ATTEMPTED: Look("○", "Not attempted", "#555555", "#eeeeee"),
@@ -37,13 +46,9 @@ LOOKS = {
 }
 
 
-class Misread(Exception):
-    """What was handed in cannot be judged; the message says what is expected."""
-
-
 @dataclass(frozen=True)
 class Box:
-    """One answer of the kit, as text and as a colored box.
+    """One reply of the kit, as text and as a colored box.
 
     Args:
         question: The question's name, such as `"q1"`.
@@ -94,15 +99,22 @@ class Question:
         name: Such as `"q1"`: what the notebook calls it.
         title: A few words.
         aim: What a student can do who gets it right.
-        lesson: The number of the lesson it rests on.
-        judge: From the answers to `None` where they are right, else to a sentence that names the
-            mistake; raises `Misread` for what cannot be judged. `None` for an ungraded task.
+        lesson: The number of the lesson that it follows.
+        observe: From the answers to a dict of plain arrays, numbers and text; it may run what the
+            student wrote, and raises `Misread` for what cannot be judged. A parameter `probe_seed`
+            receives the seed of the probes. `None` for an ungraded task.
+        judge: From that dict to `None` if the answer is right, else to a sentence that names the
+            mistake; it may raise `Misread` as well.
+        sampled: Whether the answer draws random numbers. A mistake then counts only if a second
+            observation, with other draws, shows one too.
         praise: What to say to a right answer.
         hints: From a nudge to nearly all.
-        explanation: Why the solution is right, and why its rivals are not.
+        explanation: Why the solution is right, and why other answers are not.
         code: The solution, as source for the answer's cell.
         misconceptions: Keys of `misconceptions.MISCONCEPTIONS` that it works against.
-        context: The arguments of `judge` that the notebook made, not the student.
+        context: The parameters of `observe` that the notebook made, not the student; the grader
+            passes `None` for them.
+        measure: From what was observed to what the grader puts in place of the context's parts.
     """
 
     name: str
@@ -111,123 +123,139 @@ class Question:
     lesson: str
     explanation: str
     code: str
-    judge: Callable[..., str | None] | None = None
+    observe: Callable[..., dict[str, Any]] | None = None
+    judge: Callable[[Mapping[str, Any]], str | None] | None = None
+    sampled: bool = False
     praise: str = ""
     hints: tuple[str, ...] = ()
     misconceptions: tuple[str, ...] = ()
     context: tuple[str, ...] = ()
+    measure: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
     _hinted: int = field(default=0, repr=False)
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """The names that `check` takes, in order."""
+        if self.observe is None:
+            return ()
+        return tuple(
+            name for name in inspect.signature(self.observe).parameters if name != "probe_seed"
+        )
 
     def check(self, *answers: Any, **named: Any) -> Box:
         """Judges an answer; the arguments are those of the notebook's check cell.
 
         Returns:
-            A `Box`; never raises, whatever is handed in.
+            A `Box`; raises nothing but `KeyboardInterrupt`, whatever is handed in.
         """
+        if self.observe is None:
+            return Box(
+                self.name, NOT_ATTEMPTED, "This task has no check: judge with your own eyes."
+            )
         try:
-            bound = inspect.signature(self.judge).bind(*answers, **named).arguments
+            given = self._bind(answers, named)
         except TypeError:
-            wanted = ", ".join(inspect.signature(self.judge).parameters)
-            return self._say(ERROR, f"Expected `{self.name}.check({wanted})`. Call it so.")
-        given = [value for key, value in bound.items() if key not in self.context]
-        blank, whole = count_blanks(given)
-        if blank == whole:
-            return self._say(
-                NOT_ATTEMPTED, "Replace the `...` in the cell above, run it, then this one again."
-            )
-        if blank:
-            return self._say(
-                NOT_YET, f"{blank} of {whole} answers are still blank. Fill in what is left."
-            )
-        try:
-            mistake = self.judge(**bound)
-        except Misread as misread:
-            return self._say(ERROR, str(misread))
-        except Exception as error:  # The student's own code may raise anything.
-            return self._say(
+            return Box(
+                self.name,
                 ERROR,
-                f"Your answer could not be tried out: {quote_error(error)} Run it by hand on a "
-                "photo to see where.",
+                f"Expected `{self.name}.check({', '.join(self.arguments)})`. Call it so.",
             )
-        return self._say(NOT_YET, mistake) if mistake else self._say(RIGHT, self.praise)
+        box = self._look(given, PROBE_SEED)
+        if self.sampled and box.state == NOT_YET:
+            box = self._look(given, PROBE_SEED + 1)
+        return box
+
+    def _look(self, given: Mapping[str, Any], probe_seed: int) -> Box:
+        try:
+            return self.decide(self.look(given, probe_seed=probe_seed))
+        except KeyboardInterrupt:
+            raise  # The student stopped the cell.
+        except BaseException as error:  # A student's code may even raise SystemExit.
+            return Box(self.name, ERROR, _say_failed(error))
+
+    def _bind(self, answers: tuple, named: Mapping[str, Any]) -> dict[str, Any]:
+        parameters = [
+            each
+            for each in inspect.signature(self.observe).parameters.values()
+            if each.name != "probe_seed"
+        ]
+        return dict(inspect.Signature(parameters).bind(*answers, **named).arguments)
+
+    def look(self, given: Mapping[str, Any], *, probe_seed: int) -> dict[str, Any]:
+        """Observes an answer; this runs what the student wrote.
+
+        Args:
+            given: The answers by the names of `arguments`.
+            probe_seed: Of the probes.
+
+        Returns:
+            What `observe` returned; or the key `"blank"` with how many answers are blank and how
+            many there are; or the key `"misread"` with a sentence.
+        """
+        own = [value for key, value in given.items() if key not in self.context]
+        blank, count = count_blanks(own)
+        if blank:
+            return {"blank": [blank, count]}
+        seeded = "probe_seed" in inspect.signature(self.observe).parameters
+        try:
+            return self.observe(**given, **({"probe_seed": probe_seed} if seeded else {}))
+        except Misread as misread:
+            return {"misread": str(misread)}
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # A student's code may even raise SystemExit.
+            return {"misread": _say_failed(error)}
+
+    def decide(self, observed: Mapping[str, Any]) -> Box:
+        """Judges what was observed; this runs nothing that the student wrote.
+
+        Args:
+            observed: What `look` returned.
+        """
+        if "blank" in observed:
+            blank, count = observed["blank"]
+            if blank == count:
+                return Box(
+                    self.name,
+                    NOT_ATTEMPTED,
+                    "Replace the `...` in the cell above, run it, then run this cell again.",
+                )
+            return Box(
+                self.name,
+                NOT_YET,
+                f"{blank} of {count} answers are still blank. Fill in what is left.",
+            )
+        if "misread" in observed:
+            return Box(self.name, ERROR, str(observed["misread"]))
+        try:
+            mistake = self.judge(observed)
+        except Misread as misread:
+            return Box(self.name, ERROR, str(misread))
+        return Box(self.name, NOT_YET, mistake) if mistake else Box(self.name, RIGHT, self.praise)
 
     def hint(self) -> Box:
         """Returns the next hint, a stronger one each time."""
+        if not self.hints:
+            return Box(self.name, "hint", "This task has no hints.")
         number = min(self._hinted, len(self.hints) - 1)
         self._hinted = number + 1
-        more = "" if number + 1 < len(self.hints) else f" (The last one; `{self.name}.solution()`.)"
-        return self._say("hint", f"({number + 1} of {len(self.hints)}) {self.hints[number]}{more}")
+        more = (
+            ""
+            if number + 1 < len(self.hints)
+            else f" (This was the last hint; `{self.name}.solution()` shows an answer.)"
+        )
+        text = f"({number + 1} of {len(self.hints)}) {self.hints[number]}{more}"
+        return Box(self.name, "hint", text)
 
     def solution(self) -> Box:
-        """Returns one right answer, and why it is right and its rivals are not."""
+        """Returns one right answer, and why it is right and others are not."""
+        if os.environ.get(GRADING):
+            return Box(self.name, "solution", "Solutions are not shown while answers are graded.")
         return Box(self.name, "solution", self.explanation, self.code)
 
-    def _say(self, state: str, message: str) -> Box:
-        return Box(self.name, state, message)
 
-
-def is_blank(value: Any) -> bool:
-    """Whether a value is one that an unfinished cell leaves."""
-    return value is None or value is ... or (isinstance(value, str) and not value.strip(" ._"))
-
-
-def count_blanks(values: Any) -> tuple[int, int]:
-    """Returns how many answers are blank, and how many there are, containers looked into."""
-    blank = whole = 0
-    for value in values.values() if isinstance(values, Mapping) else values:
-        if isinstance(value, Mapping | list | tuple) and len(value):
-            inner = count_blanks(value)
-            blank, whole = blank + inner[0], whole + inner[1]
-        else:
-            blank, whole = blank + is_blank(value), whole + 1
-    return blank, whole
-
-
-def quote(value: Any) -> str:
-    """Returns a student's value as short text."""
-    try:
-        text = " ".join(repr(value).split())
-    except Exception:  # A student's class may have a broken __repr__.
-        text = f"a {type(value).__name__}"
-    return text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}…"
-
-
-def quote_error(error: BaseException) -> str:
-    """Returns an exception as one short sentence."""
-    text = " ".join(str(error).split()).replace("`", "'")
-    text = text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}…"
-    return f"it raised {type(error).__name__}{f' ({text})' if text else ''}."
-
-
-def read_number(value: Any, what: str) -> float:
-    """Returns a number that a student gave.
-
-    Raises:
-        Misread: If it is none.
-    """
-    try:
-        if isinstance(value, bool | str):
-            raise TypeError
-        return float(value)
-    except (TypeError, ValueError):
-        raise Misread(
-            f"Expected a number for {what}, received {quote(value)}. Write one such as `0.5`."
-        ) from None
-
-
-def read_choice(value: Any, choices: tuple[str, ...], what: str) -> str:
-    """Returns the choice that a student named, whatever its case.
-
-    Raises:
-        Misread: If it is none of them.
-    """
-    if isinstance(value, list | tuple) and len(value) == 1:
-        value = value[0]
-    named = str(value).strip().strip("\"'").casefold()
-    for choice in choices:
-        if named == choice.casefold():
-            return choice
-    raise Misread(
-        f"Expected {what} to be one of {', '.join(map(repr, choices))}, received {quote(value)}. "
-        "Choose one of them."
+def _say_failed(error: BaseException) -> str:
+    return (
+        f"Your answer could not be checked: {quote_error(error)} Run it yourself on a photo to "
+        "see where."
     )
