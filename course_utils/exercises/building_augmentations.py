@@ -217,6 +217,8 @@ def _observe_mystery(settings, *, probe_seed: int) -> dict[str, Any]:
 
 def _judge_mystery(observed: Mapping[str, Any]) -> str | None:
     reading = probes.read_observed(observed)
+    if reading.views["level"].abs().max() > LIGHT[1]:
+        return judge_pixels(reading) or "Your views grow darker and brighter than any in the grid."
     return (
         judge_pixels(reading)
         or _judge_mystery_color(reading.views)
@@ -228,20 +230,13 @@ def _judge_mystery(observed: Mapping[str, Any]) -> str | None:
 
 
 def _judge_mystery_geometry(views: pd.DataFrame) -> str | None:
-    turned = views["angle"].abs()
     plain = views[views["strangeness"] <= STRANGE]
-    # A few views are so bright or so turned that the fit has little to hold on to.
-    if len(plain) < 0.9 * len(views):
-        return (
-            "Your views are also covered, distorted or grainy. Nothing of that can be seen in the "
-            "grid: leave it out."
-        )
-    if plain["mirrored"].any():
+    if len(plain) > len(views) / 2 and plain["mirrored"].any():
         return (
             "Some of your views are mirrored. Does any of the sixteen views face the other way, "
             "apart from being turned?"
         )
-    if (
+    if len(plain) > len(views) / 2 and (
         (plain["shift"].quantile(0.9) > 1)
         or ((plain["zoom"] - 1).abs().quantile(0.9) > RESIZED)
         or (plain["stretch"].quantile(0.9) - 1 > RESIZED)
@@ -250,12 +245,19 @@ def _judge_mystery_geometry(views: pd.DataFrame) -> str | None:
             "Your views are also moved, resized or distorted. In the grid the vehicle keeps its "
             "size and its place: leave it out."
         )
+    # A few views are so bright or so turned that the fit has little to hold on to.
+    if len(plain) < 0.9 * len(views):
+        return (
+            "Your views are also moved, resized, covered, distorted or grainy. Nothing of that can "
+            "be seen in the grid: leave it out."
+        )
+    turned = plain["angle"].abs()
     if turned.max() < 1:
         return "None of your views is turned. Look at the horizon in the grid."
     least = TURN[0] - distributions.nearest_end(TURN[0], len(views)) - 0.5
-    if plain["angle"].abs().max() > TURN[1] + 0.5:
+    if turned.max() > TURN[1] + 0.5:
         return (
-            f"Your views are turned by up to {plain['angle'].abs().max():.0f}°. Find the most "
+            f"Your views are turned by up to {turned.max():.0f}°. Find the most "
             "tilted view of the grid: it is tilted less."
         )
     if turned.max() < least:
@@ -265,7 +267,7 @@ def _judge_mystery_geometry(views: pd.DataFrame) -> str | None:
         )
     if plain["angle"].min() > -TURN[0] / 2 or plain["angle"].max() < TURN[0] / 2:
         return "Your views are turned one way only. In the grid they are turned both ways."
-    if plain["corners"].median() > 0.02:
+    if plain["corners"].quantile(0.75) > 0.004:
         return (
             "Look at the corners that a turn uncovers: in the grid they have one plain color, in "
             "yours they are filled with parts of the photo. See `fill_mode`."
@@ -279,14 +281,14 @@ def _judge_mystery_color(views: pd.DataFrame) -> str | None:
         return None  # Geometry has more to say.
     gray = plain["color"] < 0.1
     colored = plain[~gray]
-    degrees = ((colored["color"] - 1).abs() > 0.1).mean() if len(colored) else 0
-    if degrees > 0.1:
+    # Another hue also looks like a little more or less color, so it comes first.
+    if (colored["hue"].abs() > 5).mean() > 0.1:
+        return "In your views colors turn into others. In the grid each view has its own, or none."
+    if ((colored["color"] - 1).abs() > 0.1).mean() > 0.1:
         return (
             "In your views colors get stronger or weaker by degrees. In the grid a view has either "
             "all of its colors or none."
         )
-    if len(colored) and (colored["hue"].abs() > 5).mean() > 0.1:
-        return "In your views colors turn into others. In the grid each view has its own, or none."
     if not gray.any():
         return "None of your views is gray. Count the gray ones in the grid."
     if not distributions.fits_fraction(int(gray.sum()), len(plain), *GRAY):
@@ -309,8 +311,6 @@ def _judge_mystery_light(views: pd.DataFrame) -> str | None:
         return "Your views are all as bright as the photo. Those of the grid are not."
     if shift.min() > -0.05 or shift.max() < 0.05:
         return "Your views change their brightness one way only. In the grid it goes both ways."
-    if shift.abs().max() > LIGHT[1]:
-        return "Your views grow darker and brighter than any in the grid."
     if shift.abs().max() < LIGHT[0] - distributions.nearest_end(LIGHT[0], len(plain)) - 0.005:
         return "Some views of the grid are darker and brighter than any of yours."
     return None

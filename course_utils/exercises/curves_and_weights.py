@@ -1,20 +1,23 @@
 """The questions of exercise 01: reading curves, and which weights a step of training moves."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from course_utils.exercises.framework.histories import load_histories
-from course_utils.exercises.framework.questions import (
+from course_utils.exercises.framework.questions import Question
+from course_utils.exercises.framework.reading import (
     Misread,
-    Question,
     quote,
     read_choice,
     read_number,
+    read_yes,
 )
 
-WOBBLE = 0.01  # of the valid loss: epochs this near to the lowest are as good a place to stop
+WOBBLE = 0.01  # of the validation loss: epochs this near to the lowest are as good to stop at
+ROUNDED = 0.011  # how far a gap may be off that was computed from two rounded decimals
 
 
 # --- q1: read the curves ---------------------------------------------------------------------
@@ -25,55 +28,61 @@ def load_run() -> pd.DataFrame:
     return load_histories()["few photos"]
 
 
-def _read_yes(value, what: str) -> bool:
-    if isinstance(value, bool | np.bool_) or (isinstance(value, int) and value in (0, 1)):
-        return bool(value)
-    words = {"yes": True, "true": True, "no": False, "false": False}
-    return words[read_choice(value, tuple(words), what)]
+def _observe_reading(memorizing, stop, gap) -> dict[str, Any]:
+    return {
+        "memorizing": read_yes(memorizing, "memorizing"),
+        "stop": read_number(stop, "stop"),
+        "gap": read_number(gap, "gap"),
+    }
 
 
-def _judge_reading(memorizing, stop, gap) -> str | None:
+def _judge_reading(observed: Mapping[str, Any]) -> str | None:
     history = load_run()
-    memorizes = _read_yes(memorizing, "memorizing")
-    epoch, found = read_number(stop, "stop"), read_number(gap, "gap")
+    epoch, found = read_number(observed["stop"], "stop"), read_number(observed["gap"], "gap")
     losses, last = history["val_loss"], history.iloc[-1]
     if epoch not in history.index:
         raise Misread(
             f"Expected stop to be an epoch from 1 to {len(history)}, received {epoch:g}. Count "
             "from 1, as the table does."
         )
-    if not memorizes:
+    if observed["memorizing"] is not True:
         return (
-            "Is it not memorizing? By the end it is nearly certain of its train photos, and no "
-            "better on the others than it was long before."
+            "Is it not memorizing? By the end the model is nearly certain about its training "
+            "photos, and no better on the others than it was long before."
         )
     if losses[epoch] > losses.min() + WOBBLE:
         if epoch == history["clean_loss"].idxmin():
             return (
-                f"At epoch {epoch:g} the train loss is lowest, and it will always be near the end. "
-                "Stop by the photos that the model does not learn from."
+                f"At epoch {epoch:g} the training loss is lowest, and it will always be near the "
+                "end. Look at the photos that the model does not learn from."
             )
         if epoch < losses.idxmin():
-            return f"At epoch {epoch:g} the valid loss is still on its way down: too early."
-        return f"At epoch {epoch:g} the valid loss is past its lowest: too late."
+            return f"At epoch {epoch:g} the validation loss is still on its way down: too early."
+        return f"At epoch {epoch:g} the validation loss is past its lowest point: too late."
+    true = last["val_loss"] - last["clean_loss"]
     running = last["val_loss"] - last["loss"]
-    if abs(found - running) < min(0.003, abs(found - last["gap"])):
+    if abs(found - running) < min(0.001, abs(found - true)):
         return (
             "That sets `loss` beside `val_loss`, and `loss` is a mean over the epoch, while the "
-            "weights still moved. Like with like: `clean_loss`."
+            "weights still moved. Compare like with like: `clean_loss`."
         )
-    if abs(found - last["gap"]) < 0.015:
+    if abs(found - true) < ROUNDED:
         return None
-    if abs(found + last["gap"]) < 0.015:
-        return "The gap has the wrong sign: it is valid minus train, so above 0 here."
+    if abs(found + true) < ROUNDED:
+        return "The gap has the wrong sign: it is validation minus training, so above 0 here."
+    if abs(found - 100 * true) < 100 * ROUNDED:
+        return "Losses are no percentages: give the difference of the two numbers as it is."
     accuracy_gap = last["clean_binary_accuracy"] - last["val_binary_accuracy"]
-    if abs(abs(found) - accuracy_gap) < 0.012:
-        return "That is the gap of the accuracies. Asked for is the gap of the losses."
-    if abs(found - losses.min() + history.loc[losses.idxmin(), "clean_loss"]) < 0.015:
-        return "That is the gap at the lowest valid loss. Asked for is the one at the last epoch."
-    if abs(found - last["val_loss"]) < 0.012:
-        return "That is the valid loss alone. How far is the train loss below it?"
-    return f"A gap of {found:g} is not what the last row says: valid loss minus train loss, clean."
+    if abs(abs(found) - accuracy_gap) < ROUNDED:
+        return "That is the gap of the accuracies. The task asks for the gap of the losses."
+    lowest = losses.min() - history.loc[losses.idxmin(), "clean_loss"]
+    if abs(found - lowest) < ROUNDED:
+        return "That is the gap at the lowest validation loss. The task asks for the last epoch."
+    if abs(found - last["val_loss"]) < ROUNDED:
+        return "That is the validation loss alone. How far is the training loss below it?"
+    if abs(found - (history["val_loss"] - history["clean_loss"]).get(epoch, np.nan)) < ROUNDED:
+        return "That is the gap at the epoch where you stop. The task asks for the last epoch."
+    return f"A gap of {found:g} is not what the last row says: `val_loss` minus `clean_loss`."
 
 
 Q1 = Question(
@@ -81,16 +90,17 @@ Q1 = Question(
     title="Read the curves",
     aim="tell memorizing from learning, choose where to stop, and measure the gap",
     lesson="01",
+    observe=_observe_reading,
     judge=_judge_reading,
-    praise="The gap tells of memorizing; where to stop, the valid loss alone decides.",
+    praise="The gap shows how much is memorized; the validation loss alone shows where to stop.",
     hints=(
         "Follow the two losses from the left. Which one keeps falling, and which one stops?",
         "`history.val_loss.idxmin()` is an epoch; `history.iloc[-1]` is the last row.",
         "The gap is `val_loss` minus `clean_loss` in the last row.",
     ),
-    explanation="The train loss goes on falling long after the valid loss has stopped: what is "
-    "still being learned is these photos, not vehicles. Stop where the valid loss is lowest; any "
-    "epoch within its wobble does as well. The epoch of the smallest gap would be the first one, "
+    explanation="The training loss goes on falling long after the validation loss has stopped: "
+    "from there on the model learns these photos, not vehicles. Stop where the validation loss is "
+    "lowest; any epoch within 0.01 of it does as well. The gap is smallest in the first epoch, "
     "where the model knows nothing: a smaller gap is no goal in itself.",
     code="""memorizing = True
 stop = history["val_loss"].idxmin()
@@ -101,9 +111,12 @@ gap = history["val_loss"].iloc[-1] - history["clean_loss"].iloc[-1]""",
 
 # --- q2: which weights move ------------------------------------------------------------------
 
+HEAD = ("hidden kernel", "hidden bias", "output kernel", "output bias")
+VGG16_CONVOLUTIONS = (2, 2, 3, 3, 3)  # in each block of the base
+
 
 def take_step(model, images: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
-    """Takes one step of training and tells what it did to every weight of the model.
+    """Takes one step of training and says what it did to every weight of the model.
 
     Args:
         model: A compiled classifier, as `build_classifier` gives.
@@ -111,9 +124,9 @@ def take_step(model, images: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
         labels: 0 or 1, shape (batch, 1).
 
     Returns:
-        A DataFrame, one row an array of weights, the index such as `"hidden kernel"` (the base's
-        layers by their own names, the head's as `hidden` and `output`): `weights`, how many there
-        are; `moved`, how many of them changed; `largest`, the largest change.
+        A DataFrame, one row for each array of weights, the index such as `"hidden kernel"` (the
+        base's layers by their own names, the head's as `hidden` and `output`): `weights`, how many
+        there are; `moved`, how many of them changed; `largest`, the largest change.
     """
     from course_utils.models.partition import split_model
 
@@ -136,47 +149,80 @@ def take_step(model, images: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(rows).T.astype({"weights": int, "moved": int})
 
 
-def _judge_moves(moves, diff) -> str | None:
+def _measure_moves(observed: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """What the step does to the lesson's model, without taking it: only the head may move."""
+    base = [
+        f"block{block}_conv{number} {part}"
+        for block, count in enumerate(VGG16_CONVOLUTIONS, start=1)
+        for number in range(1, count + 1)
+        for part in ("kernel", "bias")
+    ]
+    return {"index": [*base, *HEAD], "moved": list(HEAD)}
+
+
+def _observe_moves(moves, diff) -> dict[str, Any]:
     if isinstance(moves, str):
-        moves = moves.split(",")
+        moves = moves.replace(";", ",").split(",")
     if not isinstance(moves, Iterable) or isinstance(moves, dict):
         raise Misread(
             f'Expected a list of names such as ["hidden kernel", …], received {quote(moves)}.'
         )
+    made = (
+        _measure_moves()
+        if diff is None
+        else {"index": list(diff.index), "moved": list(diff.index[diff["moved"] > 0])}
+    )
+    return {"named": [_plain_name(each) for each in list(moves)[:200]], **made}
+
+
+def _plain_name(name) -> str:
+    """Returns a weight's name in one form; a Keras variable gives its layer's and its own."""
+    if not isinstance(name, str):
+        path = getattr(name, "path", None)
+        if not isinstance(path, str):
+            raise Misread(f"Expected names in quotes, received {quote(name)}.")
+        name = "/".join(path.split("/")[-2:])
+    words = str(name).strip().casefold()
+    for part in ("kernel", "bias"):
+        if words.endswith(part):
+            return words.removesuffix(part).rstrip(" _./:-") + f" {part}"
+    return words
+
+
+def _judge_moves(observed: Mapping[str, Any]) -> str | None:
+    index, moved = list(observed["index"]), set(observed["moved"])
+    if not observed["named"]:
+        return "You named none. Then nothing could ever be learned; something moves."
     named = set()
-    for each in moves:
-        word = str(each).strip().casefold().replace("_kernel", " kernel").replace("_bias", " bias")
+    for word in observed["named"]:
         if word in ("head", "the head"):
-            named |= {name for name in diff.index if name.split()[0] in ("hidden", "output")}
+            named |= set(HEAD)
             continue
-        found = {name for name in diff.index if name.casefold() == word or name.split()[0] == word}
+        if word in ("base", "the base"):
+            named |= set(index) - set(HEAD)
+            continue
+        found = {name for name in index if name.casefold() == word or name.split()[0] == word}
         if not found:
             raise Misread(
-                f"Expected names such as `{diff.index[0]}` or `hidden kernel`, received "
-                f"{quote(each)}. The table's index lists them all."
+                f"Expected names such as `{index[0]}` or `hidden kernel`, received "
+                f"{quote(str(word))}. The text above the answer says which names there are."
             )
         named |= found
-    moved = set(diff.index[diff["moved"] > 0])
     if named == moved:
         return None
-    base = {name for name in diff.index if name.split()[0] not in ("hidden", "output")}
-    if named == set(diff.index):
-        return "You named every weight, but the base is frozen. What does that spare?"
+    base = set(index) - set(HEAD)
+    if named == set(index):
+        return "You named every weight, but the base is frozen. Which weights does that leave?"
     if named == base:
         return "It is the other way round: you named the frozen base, and left out what learns."
-    if not named:
-        return "You named none. Then nothing could ever be learned; something moves."
     if named & base and named >= moved:
         return (
             "What learns is among your names, but a part of the base is too. Frozen means all of "
             "it, the last block as well as the first."
         )
     if named & base:
-        return "Some of your names belong to the base. It is frozen as a whole."
-    if all(name.endswith("kernel") for name in named) and {n.split()[0] for n in named} == {
-        "hidden",
-        "output",
-    }:
+        return "Some of your names belong to the base. All of it is frozen."
+    if named == {"hidden kernel", "output kernel"}:
         return "The kernels, yes. A bias is a weight too, and it learns."
     if {name.split()[0] for name in named} == {"output"}:
         return (
@@ -184,27 +230,29 @@ def _judge_moves(moves, diff) -> str | None:
             "only the base stops it."
         )
     if {name.split()[0] for name in named} == {"hidden"}:
-        return "Only the hidden layer? The output layer stands nearest to the loss: it moves too."
+        return "Only the hidden layer? The output layer is nearest to the loss: it moves too."
     left = ", ".join(sorted(moved - named))
-    return f"All that you named moves, but more does: compare with the table ({left})."
+    return f"All that you named moves, but more does ({left})."
 
 
 Q2 = Question(
     name="q2",
     title="Which weights move?",
-    aim="predict what one step of training changes in a model with a frozen base",
+    aim="say what one step of training changes in a model with a frozen base",
     lesson="01",
+    observe=_observe_moves,
     judge=_judge_moves,
-    praise="The head's two kernels and two biases move, and nothing else: the diff beside says so.",
+    measure=_measure_moves,
+    praise="The head's two kernels and two biases move, and nothing else, as the table shows.",
     hints=(
-        "`model.trainable_variables` lists what an optimizer may touch.",
+        "`model.trainable_variables` lists what an optimizer may change.",
         "The base is frozen. What is left of the model, and what does each of its layers hold?",
         "A dense layer holds a kernel and a bias, and there are two such layers in the head.",
     ),
-    explanation="A frozen layer passes gradients no further and keeps its weights, to the last "
-    "digit. The head's two dense layers learn, kernels and biases alike. Naming the last block of "
-    "the base too would be right for *fine-tuning*, which this course does not do. Not every "
-    "single number of a kernel has to move: one that saw only zeros stays.",
+    explanation="A frozen layer keeps its weights, to the last digit. The head's two dense layers "
+    "learn, kernels and biases alike. Naming the last block of the base too would be right for "
+    "*fine-tuning*, which this course does not do. Not every single number of a kernel has to "
+    "move: one that saw only zeros stays.",
     code='moves = ["hidden kernel", "hidden bias", "output kernel", "output bias"]',
     context=("diff",),
 )
@@ -224,16 +272,26 @@ def load_four_runs() -> dict[str, pd.DataFrame]:
 _LIVING = {
     "A": "A is nearly at chance, but look at the losses' third and fourth decimal from epoch to "
     "epoch: they move. A head that learns slowly is not dead.",
-    "B": "B knows its train photos all but by heart. That is a head only too alive.",
+    "B": "B has nearly memorized its training photos. A dead head cannot learn anything.",
     "D": "D is the healthy one of the four: both losses come down.",
 }
 
 
-def _judge_dead(dead, since, answer) -> str | None:
-    dead = dead[0] if isinstance(dead, list | tuple) and len(dead) == 1 else dead
-    named = str(dead).casefold().replace("history", "").replace("run", "")
-    named = read_choice(named, tuple(_RUNS), "the history")
-    start, share = read_number(since, "since"), read_number(answer, "answer")
+def _observe_dead(dead, since, answer) -> dict[str, Any]:
+    if isinstance(dead, list | tuple | set) and len(dead) == 1:
+        dead = next(iter(dead))
+    if isinstance(dead, str):
+        dead = dead.casefold().replace("history", "").replace("run", "")
+    return {
+        "dead": read_choice(dead, tuple(_RUNS), "the history"),
+        "since": read_number(since, "since"),
+        "answer": read_number(answer, "answer"),
+    }
+
+
+def _judge_dead(observed: Mapping[str, Any]) -> str | None:
+    start, right = (read_number(observed[name], name) for name in ("since", "answer"))
+    named = read_choice(observed["dead"], tuple(_RUNS), "the history")
     if named != "C":
         return _LIVING[named]
     history = load_four_runs()["C"]
@@ -241,21 +299,24 @@ def _judge_dead(dead, since, answer) -> str | None:
     first = int(still[::-1].cummin()[::-1].idxmax())
     if not first - 1 <= start <= first + 1:
         return (
-            f"C it is, but at epoch {start:g}? From its death on the loss on clean train photos "
-            "is all but one number: find the first such row."
+            f"C it is, but since epoch {start:g}? From its death on the loss on clean training "
+            "photos stays the same: find the first such row."
         )
     last = history["val_binary_accuracy"].iloc[-1]
-    if abs(share - 100 * last) < 1:
-        raise Misread(f"Expected a share from 0 to 1, received {share:g}. Divide it by 100.")
-    if abs(share - history["val_loss"].iloc[-1]) < 0.01:
-        return "C it is, and that is its loss. Asked for is the share of valid photos it has right."
-    if abs(share) < 0.01:
+    if abs(right - 100 * last) < 1:
+        raise Misread(f"Expected a fraction from 0 to 1, received {right:g}. Divide it by 100.")
+    if abs(right - history["val_loss"].iloc[-1]) < 0.01:
         return (
-            "C it is. A dead head still answers, the same for every photo: it is right as "
-            "often as that class occurs, not never."
+            "C it is, and that is its loss. The task asks for the fraction of validation photos "
+            "that it gets right."
         )
-    if abs(share - last) > 0.015:
-        return f"C it is, but {share:g} is not the share of valid photos that it has right."
+    if abs(right) < 0.01:
+        return (
+            "C it is. A dead head still predicts, the same for every photo: it is right as often "
+            "as that class occurs, not never."
+        )
+    if abs(right - last) > 0.0051:
+        return f"C it is, but {right:g} is not the fraction of validation photos it gets right."
     return None
 
 
@@ -264,18 +325,20 @@ Q3 = Question(
     title="Find the dead head",
     aim="tell a dead head from a slow one, and know what it still scores",
     lesson="01",
+    observe=_observe_dead,
     judge=_judge_dead,
-    praise="One answer for every photo, at the loss of a coin, and no way back: build the model "
-    "with another seed and train again.",
+    praise="One probability for every photo, at the loss of a coin, and no way back: build the "
+    "model with another seed and train again.",
     hints=(
         "Draw the four with `cu.plot_curves`. Two are near 0.69 at the end.",
         "Print the last ten rows of those two with five decimals. Which one moves?",
-        "It is C; its accuracy is the share of the class that it always names.",
+        "It is C; its accuracy is the fraction of the class that it always names.",
     ),
     explanation="With all six hidden units at zero on every photo, only the output's bias is left "
-    "to learn, and it soon stops at the share of the classes: loss 0.69, one answer from then on. "
-    "A, the rival, stays near 0.69 too, but every epoch moves it: its learning rate is tiny. An "
-    "accuracy of one half says nothing by itself: look whether anything still changes.",
+    "to learn, and it soon stops where it fits the number of photos in each class: loss 0.69, one "
+    "probability for every photo from then on. A stays near 0.69 too, but every epoch moves it: "
+    "its learning rate is tiny. An accuracy of one half alone says nothing: look whether anything "
+    "still changes.",
     code="""dead = "C"
 losses = runs["C"]["clean_loss"]
 since = (losses - losses.iloc[-1]).abs().lt(0.003).idxmax()

@@ -1,12 +1,15 @@
 """The questions of exercise 03 about published runs: an interval, and three bets."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
-from course_utils.core import environment
-from course_utils.exercises.framework.questions import (
+from course_utils.core import settings
+from course_utils.exercises.framework.questions import Question
+from course_utils.exercises.framework.reading import (
     Misread,
-    Question,
     count_blanks,
     quote,
     read_choice,
@@ -18,7 +21,7 @@ from course_utils.exercises.vehicle_questions import POLICIES, TASKS
 
 
 def _load_table() -> pd.DataFrame:
-    path = environment.data_dir() / "results" / "exercise-policies.csv"
+    path = settings.data_dir() / "results" / "exercise-policies.csv"
     if not path.is_file():
         raise FileNotFoundError(
             f"Expected the published runs in {path}, found no such file. Get it with the course's "
@@ -63,15 +66,24 @@ def _read_interval(low: float, high: float) -> str:
     return SAYS[2] if low <= 0 <= high else SAYS[0] if low > 0 else SAYS[1]
 
 
-def _judge_interval(mean, low, high, says) -> str | None:
-    given = [
-        read_number(each, name) for each, name in ((mean, "mean"), (low, "low"), (high, "high"))
-    ]
-    verdict = read_choice(says, SAYS, "`says`")
+def _observe_interval(mean, low, high, says) -> dict[str, Any]:
+    numbers = {"mean": mean, "low": low, "high": high}
+    return {
+        **{name: read_number(value, name) for name, value in numbers.items()},
+        "says": read_choice(says, SAYS, "`says`"),
+    }
+
+
+def _judge_interval(observed: Mapping[str, Any]) -> str | None:
+    given = [read_number(observed[name], name) for name in ("mean", "low", "high")]
+    verdict = read_choice(observed["says"], SAYS, "`says`")
     if max(map(abs, given)) > 1:
-        raise Misread("Expected shares from -1 to 1, such as 0.012 for 1.2 points; divide by 100.")
+        raise Misread(
+            "Expected fractions from -1 to 1, such as 0.012 for 1.2 percentage points; divide by "
+            "100."
+        )
     if given[1] > given[2]:
-        return "The low end lies above the high end: swap the two."
+        return "The low end is above the high end: swap the two."
     question, policy, rival = COMPARED
     pair = _pair(load_select(), question, policy, rival)
     differences = (pair[policy] - pair[rival]).to_numpy()
@@ -85,31 +97,39 @@ def _judge_interval(mean, low, high, says) -> str | None:
     with_dead = (both[0]["accuracy"] - both[1]["accuracy"]).mean()
     found = (given[2] - given[1]) / 2
     if abs(given[0] + true) < 0.002 < abs(given[0] - true):
-        return f"The sign is turned round: {policy} minus {rival} was asked for."
+        return f"The sign is turned round: the task asks for {policy} minus {rival}."
     if abs(given[0] - with_dead) < 0.002 < abs(true - with_dead):
         return (
-            "Dead heads are among your runs. They answer one class whatever the policy; leave out "
-            "each seed of which either head died."
+            "Dead heads are among your runs. They predict one class whatever the policy; leave out "
+            "each seed for which either head died."
         )
     if abs(given[0] - true) > 0.003:
-        return f"A mean difference of {given[0]:+.3f} is not that of the pairs that live."
+        return (
+            f"A mean difference of {given[0]:+.3f} is not that of the pairs in which no head died."
+        )
     if not given[1] <= given[0] <= given[2]:
-        return "The mean does not lie within your interval: is it an interval of differences?"
-    # Student's t, the normal's 1.96, two standard errors and a bootstrap all lie near.
+        return "The mean is not within your interval: is it an interval of differences?"
+    # Student's t, the normal's 1.96, two standard errors and a bootstrap are all near.
     if not 0.75 * reach < found < 1.25 * reach:
         spread = np.std(differences, ddof=1)
         if found > 1.5 * reach and abs(found / spread - 2) < 0.4:
             return (
-                "Your interval spans where single runs fall: that is the standard deviation. How "
-                "sure the mean is, the standard error tells, smaller by √n."
+                "Your interval spans where single runs fall: that is the standard deviation. The "
+                "standard error says how sure the mean is; it is smaller by √n."
             )
         if found < 0.75 * reach:
             return "Your interval is too narrow for 95 %: about two standard errors either way."
         return "Your interval is too wide for 95 %: about two standard errors either way."
+    ends = (given[0] - given[1], given[2] - given[0])
+    if min(ends) < 0.5 * reach or max(ends) > 1.5 * reach:
+        return (
+            "The mean is not in the middle of your interval: go about two standard errors down and "
+            "as many up."
+        )
     # Another good method may just miss 0, or meet it: what its interval says is right as well.
     fitting = {_read_interval(true_low, true_high), _read_interval(*given[1:])}
     if verdict not in fitting:
-        return f"The interval is right, and says something else than `{verdict}`. Where does 0 lie?"
+        return f"The interval is right, but it does not say `{verdict}`. Is 0 within it?"
     return None
 
 
@@ -118,20 +138,21 @@ Q2 = Question(
     title="Read an interval",
     aim="compute a paired difference with its interval, and say no more than it says",
     lesson="03",
+    observe=_observe_interval,
     judge=_judge_interval,
-    praise="The interval is about other starts of the head, on these very photos. Another draw of "
-    "photos could move it as a whole.",
+    praise="The interval is about other random initializations of the head, on these photos. Other "
+    "photos could move all of it.",
     hints=(
         '`runs.pivot(index="seed", columns="policy", values="accuracy")` after leaving out '
         "dead heads puts the two side by side.",
         "Standard error: `differences.std(ddof=1) / len(differences) ** 0.5`.",
-        "The mean, and about 2.2 standard errors either way. If 0 lies inside, nobody can tell.",
+        "The mean, and about 2.2 standard errors either way. If 0 is inside, you can't tell.",
     ),
     explanation="Both policies share the seed, so a run with one is paired with a run with the "
     "other, and the differences vary less than the runs. The interval of their mean is two "
     "standard errors either way, a little more with Student's t. With 0 inside, these runs cannot "
-    "tell which is better; that is not to say that they are equal. With the dead heads left in, "
-    "color would seem three points better: three of `none`'s heads died, and no more than that.",
+    "tell which is better; that does not mean that they are equal. With the dead heads left in, "
+    "color would seem three percentage points better, only because three of `none`'s heads died.",
     code="""living = runs[(runs["question"] == "paint") & ~runs["dead_head"]]
 pairs = living.pivot(index="seed", columns="policy", values="accuracy")
 differences = (pairs["color"] - pairs["none"]).dropna()
@@ -149,7 +170,7 @@ KNOWS_NOTHING = 0.25  # the score of someone who says 0.5 each time
 
 
 def score_bet(question: str, policy: str) -> bool:
-    """Whether a policy's mean accuracy over living heads beat flip's on the sealed pictures."""
+    """Whether a policy's mean accuracy, dead heads left out, beat flip's on the held-out half."""
     table = _load_table()
     alive = table[(table["question"] == question) & ~table["dead_head"]]
     means = alive.groupby("policy")["sealed"].mean()
@@ -157,18 +178,18 @@ def score_bet(question: str, policy: str) -> bool:
 
 
 def score_bets(bets) -> pd.DataFrame:
-    """Returns the bets beside what the sealed pictures say.
+    """Returns the bets beside what the held-out photos say.
 
     Args:
         bets: Triples of a question, a policy of the published table, and how sure one is, from 0
             to 1, that it beats flip.
 
     Returns:
-        A DataFrame, one row for each bet: `question`, `policy`, `sure`, `won` and `score`, the
-        square of how far off the sureness was (Brier): 0 at best, 1 at worst; empty for blank bets.
+        A DataFrame, one row a bet: `question`, `policy`, `sure`, `won` and `score`, the square of
+        how far off the sureness was (Brier): 0 at best, 1 at worst; empty for blank bets.
     """
     columns = ["question", "policy", "sure", "won", "score"]
-    if not isinstance(bets, list | tuple) or count_blanks(bets)[0]:
+    if not isinstance(bets, list | tuple) or not bets or count_blanks(bets)[0]:
         return pd.DataFrame(columns=columns)
     rows = []
     for question, policy, sure in _read_bets(bets):
@@ -179,7 +200,10 @@ def score_bets(bets) -> pd.DataFrame:
 
 def _read_bets(bets) -> list[tuple[str, str, float]]:
     if not isinstance(bets, list | tuple):
-        raise Misread(f"Expected a list of three bets, received {quote(bets)}.")
+        raise Misread(
+            f'Expected a list of three bets such as ("paint", "light", 0.7), received '
+            f"{quote(bets)}."
+        )
     if any(not isinstance(bet, list | tuple) or len(bet) != 3 for bet in bets):
         raise Misread('Expected each bet as ("paint", "light", 0.7), received ' + quote(bets) + ".")
     read = []
@@ -195,33 +219,36 @@ def _read_bets(bets) -> list[tuple[str, str, float]]:
     return read
 
 
-def _judge_bets(bets) -> str | None:
-    read = _read_bets(bets)
+def _observe_bets(bets) -> dict[str, Any]:
+    return {"bets": [list(bet) for bet in _read_bets(bets)]}
+
+
+def _judge_bets(observed: Mapping[str, Any]) -> str | None:
+    read = _read_bets([tuple(bet) for bet in observed["bets"]])
     if len(read) != 3:
-        return f"Three bets are asked for; these are {len(read)}."
+        return f"The task asks for three bets; these are {len(read)}."
     if any(policy == "flip" for _, policy, _ in read):
         return "Flip cannot beat itself. Choose another policy."
     if len({question for question, _, _ in read}) < 3:
-        return "Bet on three different questions: one kind of luck is to count once only."
-    sureness = [sure for _, _, sure in read]
-    if all(sure == 0.5 for sure in sureness):
+        return "Bet on three different questions, so that one lucky guess counts only once."
+    if all(sure == 0.5 for _, _, sure in read):
         return (
-            "Half sure of everything: that is a score of 0.25 without looking at a number. Where "
-            "does the select half speak clearly?"
+            "Half sure of everything: that scores 0.25 without looking at a number. For which "
+            "question does the table above speak clearly?"
         )
-    scores = score_bets(bets)
+    scores = score_bets(read)
     worst = scores.loc[scores["score"].idxmax()]
     if scores["score"].mean() >= KNOWS_NOTHING:
         how = "beat flip" if worst["won"] else "did not beat flip"
         if worst["sure"] in (0.0, 1.0):
             return (
-                f"All or nothing, and lost: for {worst['question']} on the sealed pictures "
-                f"{worst['policy']} {how}. Nothing in a table of runs makes one quite certain."
+                f"You were certain and lost: for {worst['question']}, on the held-out photos, "
+                f"{worst['policy']} {how}. No table of runs makes anyone quite certain."
             )
         return (
-            f"On the sealed pictures {worst['policy']} {how} for {worst['question']}. Your mean "
-            f"score of {scores['score'].mean():.2f} is no better than the 0.25 that half sure "
-            "always gets."
+            f"For {worst['question']}, on the held-out photos, {worst['policy']} {how}. Your mean "
+            f"score of {scores['score'].mean():.2f} is no better than 0.25, the score of always "
+            "saying 0.5."
         )
     return None
 
@@ -231,19 +258,20 @@ Q3 = Question(
     title="Three bets",
     aim="say how sure one is, and be scored on photos that played no part in choosing",
     lesson="03",
+    observe=_observe_bets,
     judge=_judge_bets,
-    praise="Your sureness scored better than knowing nothing, on photos that you did not choose "
+    praise="Your bets scored better than saying 0.5 each time, on photos that you did not choose "
     "by. `score_bets(bets)` shows each bet.",
     hints=(
-        "Look at the means of the select half. A bet against a policy is one too: 0.1 says that "
+        "Look at the means in the table above. A bet against a policy counts too: 0.1 says that "
         "it hardly beats flip.",
         "How far is the difference from 0, in standard errors? Near 0, stay near 0.5.",
         "For heading, anything but a flip beats it, nearly for certain.",
     ),
     explanation="Flip destroys heading, so nearly any other policy beats it there. For type and "
-    "paint flip is ahead on the select half; a policy that is behind by many standard errors "
-    "deserves a low sureness, one that is nearly level something near a half. The score is the "
-    "square of how far off you were: it rewards saying what you know, and punishes bluster.",
+    "paint, flip is ahead in the table above; a policy that is behind by many standard errors "
+    "deserves a low number, one that is nearly level something near 0.5. The score is the square "
+    "of how far off you were: saying what you believe scores best.",
     code="""bets = [
     ("heading", "color", 0.97),
     ("type", "camera", 0.05),

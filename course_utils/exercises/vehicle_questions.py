@@ -1,6 +1,6 @@
 """Four questions asked of the same synthetic vehicles, and how well a policy answers each.
 
-A *policy* is the `Augmentation` that someone chose for a question. The pictures stay the same from
+A *policy* is the `Augmentation` that someone chose for a question. The photos stay the same from
 question to question, so that a view's features are computed once for all four.
 """
 
@@ -15,7 +15,7 @@ from course_utils.data.synthetic.parameters import LABELS
 
 # Each question's two answers, for labels 0 and 1.
 TASKS = {name: LABELS[name] for name in ("type", "heading", "light", "paint")}
-# Every choice that a question asks about is a fair coin.
+# What a question asks about is as often the one as the other.
 FAIR = {"heading": ("left", "right"), "light": ("day", "dusk"), "paint": ("bright", "dark")}
 SEED = 31415
 BATCH_SIZE = 16
@@ -35,11 +35,11 @@ def build_question_splits(train_count: int, valid_count: int) -> dict[str, objec
     """Draws vehicles once and asks four questions of them.
 
     Args:
-        train_count: How many train pictures; a smaller count gives the first of a larger one's.
-        valid_count: The same for valid.
+        train_count: How many training photos; a smaller count gives the first of a larger one's.
+        valid_count: The same for validation photos.
 
     Returns:
-        From each name in `TASKS` to its `Splits`: the same pictures, other labels.
+        From each name in `TASKS` to its `Splits`: the same photos, other labels.
     """
     from course_utils.data.dataset import splits_from_arrays
 
@@ -83,10 +83,10 @@ def measure_policies(
         base: The frozen base, as `load_vgg16_base` gives.
         splits: What `build_question_splits` returned.
         policies: From questions to policies by name.
-        groups: For each valid picture the name of its group; one group, `"valid"`, if `None`.
+        groups: For each validation photo the name of its group; one group, `"valid"`, if `None`.
         seeds: How many random initializations for each question and policy.
-        epochs: How often every train picture is used.
-        views: Stored views of each train picture, where an augmentation is random.
+        epochs: How often every training photo is used.
+        views: Stored views of each training photo, where an augmentation is random.
         progress: Whether to say what is computed.
 
     Returns:

@@ -5,7 +5,7 @@ from exercise_answers import AnswerTests, run_notebook
 
 from course_utils.exercises.building_augmentations import QUESTIONS
 
-GRADED = [question for question in QUESTIONS if question.judge]
+GRADED = [question for question in QUESTIONS if question.observe]
 
 RIGHT = {
     "q1": [
@@ -21,6 +21,17 @@ RIGHT = {
     mean = images.mean(axis=(1, 2), keepdims=True)
     factor = random.uniform(0.7, 1.3, (len(images), 1, 1, 1))
     return ((images - mean) * factor + mean).clip(0, 1)""",
+        """inputs = keras.Input((128, 128, 3))
+augmentation = keras.Model(inputs, layers.RandomContrast((0.3, 0.3), value_range=(0, 1))(
+    layers.RandomFlip('horizontal')(inputs)))""",
+        """import tensorflow as tf
+def augmentation(images, is_training):
+    if not is_training:
+        return images
+    def one(image):
+        image = tf.image.random_flip_left_right(image)
+        return tf.clip_by_value(tf.image.random_contrast(image, 0.7, 1.3), 0, 1)
+    return tf.map_fn(one, images)""",
     ],
     "q2": [
         "wrong = 'RandomContrast'\nfixed = cu.Augmentation(contrast=0.5)",
@@ -35,10 +46,12 @@ fixed = keras.Sequential([
         "settings = cu.Augmentation(rotation=25, brightness=0.25, grayscale=0.4)",
         """settings = [
     layers.RandomGrayscale(0.5), layers.RandomBrightness(0.3, value_range=(0, 1)),
-    layers.RandomRotation(0.09, fill_mode='nearest')]""",
+    layers.RandomRotation(0.09, fill_mode='constant')]""",
         "settings = cu.Augmentation(rotation=35, brightness=0.2, grayscale=0.6)",
     ],
     "q4": [
+        "augmented = 'A'\ngap_a, gap_b = '0.13', '0.19'",
+        "augmented = ['A']\ngap_a, gap_b = [runs[n]['gap'].tail(1) for n in 'AB']",
         "augmented = 'a'\ngap_a, gap_b = [runs[n]['gap'].iloc[-1] for n in 'AB']",
         "augmented = 'run A'\ngap_a, gap_b = [round(runs[n]['gap'].iloc[-1], 2) for n in 'AB']",
         "augmented = 'A'\ngap_a, gap_b = [\n"
@@ -73,6 +86,12 @@ front = keras.Sequential([Mended()])""",
     a, b, la, lb = train_test_split(photos, labels, test_size=0.3, stratify=labels, random_state=1)
     flipped = np.asarray(layers.RandomFlip('horizontal', seed=1)(a, training=True))
     return (np.concatenate([a, flipped]), np.concatenate([la, la])), (b, lb)""",
+        """def prepare(photos, labels):
+    order = np.random.default_rng(2).permutation(len(photos))
+    valid, train = order[:12], order[12:]
+    more = np.clip((photos[train] - 0.5) * 1.4 + 0.5, 0, 1)
+    images = np.concatenate([photos[train], photos[train][:, :, ::-1], more])
+    return (images, np.tile(labels[train], (3, 1))), (photos[valid], labels[valid])""",
     ],
 }
 FLIP = "layers.RandomFlip('horizontal')"
@@ -84,7 +103,7 @@ PREPARE = """def prepare(photos, labels):
     return {returned}"""
 WRONG = {
     "q1": [
-        (f"augmentation = [layers.RandomFlip('vertical'), {CONTRAST}]", "on their heads"),
+        (f"augmentation = [layers.RandomFlip('vertical'), {CONTRAST}]", "upside down"),
         (f"augmentation = [{FLIP}, layers.RandomContrast(0.3, value_range=(0, 1))]", "only ever r"),
         (f"augmentation = [{FLIP}, layers.RandomContrast((0.3, 0.3))]", "leave [0, 1]"),
         (f"augmentation = [{FLIP}, {CONTRAST}, layers.RandomRotation(0.1)]", "turned"),
@@ -102,14 +121,43 @@ WRONG = {
         ("def augmentation(images, training):\n"
          "    made = cu.Augmentation(flip='horizontal', contrast=0.3).layers(1)\n"
          "    for layer in made:\n        images = layer(images, training=training)\n"
-         "    return images", "twice alike"),
+         "    return images", "came back twice"),
+        ("augmentation = cu.Augmentation(flip='horizontal', contrast=0.25)", "too little"),
+        ("augmentation = cu.Augmentation(flip='horizontal', contrast=0.3, brightness=0.025)",
+         "brightness of some"),
+        (f"augmentation = [{FLIP}, {CONTRAST}, layers.RandomRotation(0.005)]", "up to 1.8"),
+        ("augmentation = [layers.RandomFlip('horizontal', seed=3),\n"
+         "    layers.RandomContrast((0.3, 0.3), value_range=(0, 1), seed=3)]", "same random draw"),
+        (f"augmentation = [layers.RandomFlip(), {CONTRAST}]", "flips both ways"),
+        ("def augmentation(images, training):\n"
+         "    if not training:\n        return images\n"
+         "    n, mean = len(images), images.mean((1, 2), keepdims=True)\n"
+         "    factor = np.random.choice([0.7, 1.3], (n, 1, 1, 1))\n"
+         "    flip = np.random.random((n, 1, 1, 1)) < 0.5\n"
+         "    images = np.where(flip, images[:, :, ::-1], images)\n"
+         "    return np.clip((images - mean) * factor + mean, 0, 1)", "more likely than others"),
+        ("def augmentation(images, training):\n"
+         "    if not training:\n        return images\n"
+         "    n, mean = len(images), images.mean((1, 2, 3), keepdims=True)\n"
+         "    factor = np.random.uniform(0.7, 1.3, (n, 1, 1, 1))\n"
+         "    flip = np.random.random((n, 1, 1, 1)) < 0.5\n"
+         "    images = np.where(flip, images[:, :, ::-1], images)\n"
+         "    return np.clip((images - mean) * factor + mean, 0, 1)", "each color channel"),
+        ("import tensorflow as tf\n"
+         "def augmentation(images, training):\n"
+         "    if not training:\n        return images\n"
+         "    images = tf.image.random_flip_left_right(images)\n"
+         "    return tf.clip_by_value(tf.image.random_contrast(images, 0.7, 1.3), 0, 1)",
+         "one for the batch"),
+        ("def augmentation(images, training):\n    raise SystemExit", "SystemExit"),
+        ("augmentation = lambda images, training: images * np.nan", "NaN"),
         ("augmentation = []", "No view is mirrored"),
         ("def augmentation(images, training):\n"
          "    if not training:\n        return images\n"
          "    factor, mean = np.random.uniform(0.7, 1.3), images.mean((1, 2), keepdims=True)\n"
-         "    return np.clip((images - mean) * factor + mean, 0, 1)", "changed alike"),
+         "    return np.clip((images - mean) * factor + mean, 0, 1)", "same contrast together"),
         ("augmentation = 'RandomFlip, RandomContrast'", "received 'RandomFlip"),
-        ("augmentation = layers.RandomFlip", "call it with its arguments"),
+        ("augmentation = layers.RandomFlip", "Call it with its arguments"),
         ("def augmentation(images, training):\n    images[:, :, ::-1]", "`return`"),
         ("def augmentation(images, training):\n    return images / 0.0 + undefined", "NameError"),
         ("def augmentation(images, training):\n    return images[:, :8]", "of shape"),
@@ -120,7 +168,7 @@ WRONG = {
         ("wrong = 'brightness'\nfixed = layers.RandomBrightness(0.2)", "adds to every"),
         ("wrong = 'saturation'\nfixed = cu.Augmentation(saturation=0.2)", "good deal"),
         ("wrong = 'contrast'\nfixed = layers.RandomContrast((0.5, 0.5))", "still gives pixels"),
-        ("wrong = 'contrast'\nfixed = []", "no contrast at all"),
+        ("wrong = 'contrast'\nfixed = []", "no longer varies"),
         ("wrong = 'contrast'\nfixed = layers.RandomContrast((.2, .2), value_range=(0, 1))",
          "another strength"),
         ("wrong = 'contrast'\nfixed = cu.Augmentation(contrast=0.5, rotation=10)", "nothing else"),
@@ -132,49 +180,60 @@ WRONG = {
         ("settings = cu.Augmentation(brightness=0.3, grayscale=0.5)", "horizon"),
         ("settings = cu.Augmentation(rotation=30, brightness=0.3)", "None of your views is gray"),
         ("settings = cu.Augmentation(rotation=30, grayscale=0.5)", "as bright as the photo"),
-        ("settings = cu.Augmentation(rotation=90, brightness=0.3, grayscale=0.5)", "not tilted"),
+        ("settings = cu.Augmentation(rotation=90, brightness=0.3, grayscale=0.5)", "tilted less"),
         ("settings = cu.Augmentation(rotation=8, brightness=0.3, grayscale=0.5)", "further"),
         ("settings = cu.Augmentation(rotation=30, brightness=0.3, grayscale=1)", "are gray. Count"),
         ("settings = cu.Augmentation(rotation=30, contrast=0.4, grayscale=0.5)", "contrast varies"),
         ("settings = cu.Augmentation(rotation=30, brightness=.3, grayscale=.5, flip='horizontal')",
-         "mirrored or upside"),
+         "face the other way"),
         ("settings = cu.Augmentation(rotation=30, brightness=0.7, grayscale=0.5)", "darker and b"),
         ("settings = cu.Augmentation(rotation=30, brightness=.3, grayscale=.5, translation=.2)",
          "moved"),
         ("settings = cu.Augmentation(rotation=30, brightness=.3, grayscale=.5, hue=90)",
-         "colors change"),
+         "turn into others"),
+        ("settings = cu.Augmentation(rotation=30, brightness=0.3, grayscale=0.5, zoom=0.1)",
+         "keeps its size"),
+        ("settings = [layers.RandomRotation(1 / 12), layers.RandomGrayscale(0.5),\n"
+         "    layers.RandomBrightness(0.3, value_range=(0, 1))]", "corners"),
+        ("settings = cu.Augmentation(rotation=30, brightness=0.3, saturation=0.4)", "by degrees"),
         ("settings = {'rotation': 30}", "received {'rotation': 30}"),
         ("settings = layers.RandomRotation(0.1), layers.RandomBrightness(0.3)", "leave [0, 1]"),
     ],
     "q4": [
-        ("augmented, gap_a, gap_b = 'B', 0.1, 0.2", "B learns its train"),
+        ("augmented, gap_a, gap_b = 'B', 0.1, 0.2", "B fits its training"),
         ("augmented, gap_a, gap_b = 'A', *[-runs[n].gap.iloc[-1] for n in 'AB']", "wrong sign"),
         ("augmented, gap_a, gap_b = 'A', *[runs[n].gap.iloc[-1] for n in 'BA']", "changed places"),
         ("augmented, gap_a, gap_b = 'A', *[runs[n].val_loss.iloc[-1] for n in 'AB']",
-         "are valid losses alone"),
+         "are validation losses alone"),
         ("augmented, gap_a, gap_b = 'A', *[(runs[n].clean_binary_accuracy\n"
          "    - runs[n].val_binary_accuracy).iloc[-1] for n in 'AB']", "gaps of accuracy"),
         ("augmented, gap_a, gap_b = 'A', *[(runs[n].val_loss - runs[n].loss)[30] for n in 'AB']",
          "beside `val_loss`"),
         ("augmented, gap_a, gap_b = 'A', 0.5, 0.9", "not those of the last"),
-        ("augmented, gap_a, gap_b = 'both', 0.1, 0.2", "one of 'A', 'B'"),
-        ("augmented, gap_a, gap_b = 'A', '0.1', 0.2", "Expected a number for gap_a"),
+        ("augmented, gap_a, gap_b = 'both', 0.1, 0.2", "out of 'A', 'B'"),
+        ("augmented, gap_a, gap_b = 'A', 'small', 0.2", "finite number for `gap_a`"),
+        ("augmented, gap_a, gap_b = 'A', float('nan'), 0.2", "finite number for `gap_a`"),
         ("augmented, gap_a, gap_b = 'A', ..., 0.2", "1 of 3"),
     ],
     "q5": [
-        ("front = broken", "by chance: ask twice"),
-        ("front = []", "so is training"),
+        ("front = broken", "at random: ask twice"),
+        ("front = []", "training is too"),
         ("def front(images, training):\n    return images[:, :, ::-1]", "every photo is mirrored"),
         ("class Fixed(keras.layers.Layer):\n"
          "    def call(self, images, training=None):\n"
          "        flip = layers.RandomFlip('horizontal')\n"
          "        return flip(images, training=not training)\nfront = Fixed()", "wrong way round"),
-        ("front = layers.RandomFlip('vertical')", "other ways"),
-        ("front = layers.RandomFlip('horizontal'), layers.RandomRotation(0.2)", "other ways"),
-        ("front = [layers.RandomFlip('horizontal'), cu.Augmentation(contrast=0.1)]", "other ways"),
-        ("front = Mirror", "call it with its arguments"),
+        ("front = layers.RandomFlip('vertical')", "upside down"),
+        ("front = layers.RandomFlip('horizontal'), layers.RandomRotation(0.2)", "are turned"),
+        ("front = [layers.RandomFlip('horizontal'), cu.Augmentation(contrast=0.1)]",
+         "contrast changes too"),
+        ("front = layers.RandomFlip()", "flips both ways"),
+        ("def front(images, training):\n"
+         "    flip = training and np.random.random() < 0.5\n"
+         "    return images[:, :, ::-1] if flip else images", "mirrored together"),
+        ("front = Mirror", "Call it with its arguments"),
         ("def front(images, training):\n    return images[:, :, ::-1] if training else images",
-         "In training every"),
+         "Every view is mirrored"),
         ("front = 'training=training'", "received 'training=training'"),
         ("def front(images, training):\n    return images if training else images * 0.5",
          "another way"),
@@ -186,23 +245,28 @@ WRONG = {
          "    order = np.random.default_rng(1).permutation(len(photos))\n"
          "    photos, labels = photos[order], labels[order]\n"
          "    cut = len(photos) * 3 // 4\n"
-         "    return (photos[:cut], labels[:cut]), (photos[cut:], labels[cut:])", "in both piles"),
+         "    return (photos[:cut], labels[:cut]), (photos[cut:], labels[cut:])", "in both split"),
         (PREPARE.format(cut=12, returned="(photos[train], labels[train]), "
-                        "(photos[valid], labels[valid])"), "no train photo is mirrored"),
+                        "(photos[valid], labels[valid])"), "no training photo is mirrored"),
         (PREPARE.format(cut=12, returned="tuple((np.concatenate([photos[s], photos[s][:, :, ::-1]]"
                         "), np.concatenate([labels[s]] * 2)) for s in (train, valid))"),
-         "valid photos are augmented too"),
-        (PREPARE.format(cut=12, returned="(photos[train][:, :, ::-1], labels[train][::-1]), "
+         "validation photos are changed too"),
+        (PREPARE.format(cut=12, returned="(photos[train][:, :, ::-1], labels[train][::-1] * 1), "
                         "(photos[valid], labels[valid])"), "label of another photo"),
         ("def prepare(photos, labels):\n"
-         "    return (photos[:36, :, ::-1], labels[:36]), (photos[36:], labels[36:])",
+         "    train = np.concatenate([photos[:36], photos[:36, :, ::-1]])\n"
+         "    return (train, np.tile(labels[:36], (2, 1))), (photos[36:], labels[36:])",
          "single class"),
         (PREPARE.format(cut=12, returned="(photos[train][:20, :, ::-1], labels[train][:20]), "
                         "(photos[valid], labels[valid])"), "got lost"),
         (PREPARE.format(cut=0, returned="(photos[train][:, :, ::-1], labels[train]), "
-                        "(photos[valid], labels[valid])"), "one side is empty"),
-        (PREPARE.format(cut=36, returned="(photos[train][:, :, ::-1], labels[train]), "
-                        "(photos[valid], labels[valid])"), "about a quarter"),
+                        "(photos[valid], labels[valid])"), "too few"),
+        (PREPARE.format(cut=36, returned="(np.concatenate([photos[train], "
+                        "photos[train][:, :, ::-1]]), np.tile(labels[train], (2, 1))), "
+                        "(photos[valid], labels[valid])"),
+         "asks for a quarter"),
+        (PREPARE.format(cut=12, returned="(photos[train][:, :, ::-1], labels[train]), "
+                        "(photos[valid], labels[valid])"), "copies only"),
         (PREPARE.format(cut=12, returned="photos[train], labels[train]"), "of two pairs"),
         ("def prepare(photos, labels):\n    print(photos)", "received None"),
         ("def prepare(photos):\n    return photos", "TypeError"),

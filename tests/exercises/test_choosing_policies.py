@@ -88,6 +88,7 @@ RIGHT = {
         "low, high = stats.t.interval(0.95, len(d) - 1, loc=mean, scale=error)\n"
         "says = 'cannot tell'",
         PAIRS + "low, high, says = mean - 1.96 * error, mean + 1.96 * error, 'Cannot tell'",
+        PAIRS + "low, high, says = mean - 2 * error, mean + 2 * error, \"Can't tell.\"",
         # A method whose interval just misses 0 is read as it is.
         PAIRS + "low, high, says = mean - 1.8 * error, mean + 1.8 * error, 'better'\n"
         "says = 'cannot tell' if low <= 0 <= high else 'better' if mean > 0 else 'worse'",
@@ -104,6 +105,7 @@ RIGHT = {
         card(),
         card(task="'which way is the vehicle facing'", policy="cu.Augmentation(contrast=0.4)",
              ignores="'how hazy the day was'"),
+        card(task="'Car or Truck'"),
         card(policy="POLICIES['camera']", measured="'10 heads lost 2 points each'"),
     ],
 }  # fmt: skip
@@ -113,10 +115,10 @@ WRONG = {
         (policies(light="POLICIES['light'] if False else cu.Augmentation(brightness=0.9)"),
          "Day and dusk differ"),
         (policies(paint="cu.Augmentation(contrast=0.9)"), "Bright and dark paint"),
-        (policies(paint="cu.Augmentation(grayscale=1)"), "tone of the paint"),
+        (policies(paint="cu.Augmentation(grayscale=1)"), "the paint's tone"),
         (policies(light="cu.Augmentation(hue=180)"), "Dusk has a color"),
         (policies(type="cu.Augmentation(rotation=180)"), "too strong"),
-        (policies(type="cu.Augmentation(contrast=0.01)"), "as good as unchanged"),
+        (policies(type="cu.Augmentation(contrast=0.01)"), "hardly changes"),
         (policies(type="'flip'"), "Expected a `cu.Augmentation` for type"),
         (policies() + "\npolicies['type'] = cu.Augmentation(hue=20)", "Run the measuring cell"),
         ("policies = {'type': cu.Augmentation(flip='horizontal')}", "no policy for heading"),
@@ -128,8 +130,10 @@ WRONG = {
          "standard deviation"),
         (PAIRS + "mean = -mean\nlow, high, says = mean - 2 * error, mean + 2 * error, 'better'",
          "turned round"),
-        (PAIRS + "low, high, says = mean - 2 * error, mean + 2 * error, 'worse'", "Where does 0"),
+        (PAIRS + "low, high, says = mean - 2 * error, mean + 2 * error, 'worse'", "Is 0 within"),
         (PAIRS + "low, high, says = mean - error, mean + error, 'worse'", "too narrow"),
+        (PAIRS + "low, high, says = mean, mean + 4.3 * error, 'better'", "in the middle"),
+        (PAIRS + "low, high, says = mean - 2 * error, float('inf'), 'better'", "number for `high`"),
         (PAIRS + "low, high, says = mean - 3 * error, mean + 3 * error, 'cannot tell'",
          "too wide"),
         ("wide = runs[runs.question == 'paint'].pivot(index='seed', columns='policy',\n"
@@ -140,15 +144,15 @@ WRONG = {
         (PAIRS + "low, high, says = 0.86, 0.9, 'better'", "within your interval"),
         (PAIRS + "mean, low, high, says = -0.5, -1.1, 0.1, 'cannot tell'", "divide by 100"),
         (PAIRS + "low, high, says = mean - 2 * error, mean + 2 * error, 'maybe'", "one of"),
-        ("mean, low, high, says = 'small', 0, 1, 'better'", "a number for mean"),
+        ("mean, low, high, says = 'small', 0, 1, 'better'", "number for `mean`"),
     ],
     "q3": [
         ("bets = [('heading', 'none', 0.5), ('type', 'none', 0.5), ('light', 'camera', 0.5)]",
          "Half sure of everything"),
         ("bets = [('heading', 'none', 0.0), ('type', 'none', 0.1), ('light', 'camera', 1.0)]",
-         "All or nothing"),
+         "certain and lost"),
         ("bets = [('heading', 'none', 0.1), ('type', 'none', 0.8), ('light', 'camera', 0.7)]",
-         "no better than the 0.25"),
+         "no better than 0.25"),
         ("bets = [('heading', 'none', 1), ('heading', 'light', 1), ('type', 'none', 0.1)]",
          "three different questions"),
         ("bets = [('heading', 'none', 1), ('type', 'flip', 0.5), ('light', 'camera', 0.1)]",
@@ -164,7 +168,7 @@ WRONG = {
     ],
     "q4": [
         (card(policy="cu.Augmentation()"), "changes nothing"),
-        (card(task="'which way is the vehicle facing'"), "destroys the answer"),
+        (card(task="'which way is the vehicle facing'"), "destroys the label"),
         (card(ignores="'stuff'"), "too little"),
         (card(breaks=CARD["ignores"]), "say the same"),
         (card(measured="'it was clearly better every time'"), "has no number"),

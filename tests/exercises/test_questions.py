@@ -3,40 +3,43 @@
 import subprocess
 import sys
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from course_utils import cli
 from course_utils.exercises.framework.misconceptions import MISCONCEPTIONS, write_test
-from course_utils.exercises.framework.questions import (
-    LOOKS,
-    Box,
+from course_utils.exercises.framework.questions import LOOKS, Box, Question
+from course_utils.exercises.framework.reading import (
     Misread,
-    Question,
     count_blanks,
     read_choice,
     read_number,
+    read_yes,
 )
 from course_utils.exercises.framework.report import list_questions, write_report
 
 
-def ask(judge, **options):
+def ask(observe, **options):
+    """A question whose judge finds nothing wrong with what was observed."""
     texts = {"title": "t", "aim": "a", "lesson": "01", "explanation": "why", "code": "x = 1"}
-    return Question(name="q9", judge=judge, praise="Well seen.", **texts, **options)
+    options = {"judge": lambda observed: None, "praise": "Well seen.", **options}
+    return Question(name="q9", observe=observe, **texts, **options)
 
 
 @pytest.mark.parametrize("blank", [..., None, "", "  ", "...", "____", [..., ...], {"a": ...}])
 def test_blank_is_not_attempted(blank):
-    assert ask(lambda x: None).check(blank).state == "not attempted"
+    assert ask(lambda x: {}).check(blank).state == "not attempted"
 
 
 def test_what_the_notebook_made_is_not_looked_at_for_blanks():
-    question = ask(lambda x, made: None, context=("made",))
+    question = ask(lambda x, made: {}, context=("made",))
     assert question.check(..., "table").state == "not attempted"
     assert question.check(1, None).state == "right"
 
 
 def test_a_half_written_answer_is_not_yet():
-    box = ask(lambda x, y: None).check([1, ...], 3)
+    box = ask(lambda x, y: {}).check([1, ...], 3)
     assert box.state == "not yet" and "1 of 3" in box.message
     assert count_blanks([{"a": ..., "b": (1, None)}, []]) == (2, 4)
 
@@ -49,11 +52,63 @@ def raises(error):
 
 
 @pytest.mark.parametrize(
-    "error", [ValueError("no"), KeyError("k"), ZeroDivisionError(), Misread("M")]
+    "error",
+    [
+        ValueError("no"),
+        KeyError("k"),
+        ZeroDivisionError(),
+        Misread("M"),
+        SystemExit(),
+        GeneratorExit(),
+    ],
 )
 def test_whatever_is_raised_becomes_a_sentence(error):
-    box = ask(raises(error)).check(1)
-    assert box.state == "error" and "Traceback" not in str(box)
+    for question in (ask(raises(error)), ask(lambda x: {}, judge=raises(error))):
+        box = question.check(1)
+        assert box.state == "error" and "Traceback" not in str(box)
+
+
+def test_an_ungraded_task_answers_too():
+    question = Question(name="q8", title="t", aim="a", lesson="01", explanation="why", code="")
+    assert question.check().state == "not attempted" and "no hints" in question.hint().message
+
+
+def test_a_mistake_in_random_draws_counts_if_a_second_look_shows_it_too():
+    seeds = []
+
+    def observe(x, *, probe_seed):
+        seeds.append(probe_seed)
+        return {"look": len(seeds)}
+
+    def judge(observed):
+        return "unlucky" if observed["look"] == 1 else None
+
+    assert ask(observe, judge=judge, sampled=True).check(1).state == "right"
+    assert len(set(seeds)) == 2
+    assert ask(lambda x: {"look": 1}, judge=judge).check(1).message == "unlucky"
+    assert ask(lambda x: {"look": 1}, judge=judge, sampled=True).check(1).state == "not yet"
+
+
+def test_solutions_are_not_shown_while_grading(monkeypatch):
+    question = ask(lambda x: {})
+    assert question.solution().code == "x = 1"
+    monkeypatch.setenv("COURSE_GRADING", "1")
+    assert question.solution().code == ""
+
+
+def test_what_equals_everything_is_read_as_what_it_is():
+    class Everything(str):
+        __hash__ = str.__hash__
+
+        def __eq__(self, other):
+            return True
+
+        def casefold(self):
+            return self
+
+    for read in (lambda v: read_choice(v, ("A", "B"), "one"), lambda v: read_number(v, "n")):
+        with pytest.raises(Misread):
+            read(Everything("no"))
 
 
 def test_a_value_that_cannot_be_shown_does_not_break_a_check():
@@ -66,7 +121,7 @@ def test_a_value_that_cannot_be_shown_does_not_break_a_check():
 
 
 def test_a_wrong_call_is_told_the_right_one():
-    box = ask(lambda x, y: None).check(1)
+    box = ask(lambda x, y: {}).check(1)
     assert box.state == "error" and "`q9.check(x, y)`" in box.message
 
 
@@ -108,10 +163,17 @@ def test_text_stands_out_and_no_two_states_share_a_look():
 
 def test_choices_and_numbers_are_read_leniently_and_refused_kindly():
     assert read_choice(" 'b'", ("A", "B"), "one") == "B"
-    assert read_number("1" and 2, "n") == 2.0
-    for wrong in ("2", True, None, [1]):
-        with pytest.raises(Misread, match="Expected a number"):
+    for text in ("Can't tell", "can’t tell.", "cannot_tell", "Can not tell"):
+        assert read_choice(text, ("better", "cannot tell"), "one") == "cannot tell"
+    assert read_number("0.13", "n") == 0.13
+    assert read_number(pd.Series([0.2]).tail(1), "n") == 0.2
+    assert read_number(np.float32(0.5), "n") == 0.5
+    assert read_yes("Yes", "y") is True and read_yes(np.False_, "y") is False
+    for wrong in ("two", True, None, [1, 2], float("nan"), float("inf"), "nan", 1j, object()):
+        with pytest.raises(Misread, match="one finite number"):
             read_number(wrong, "n")
+    with pytest.raises(Misread, match="True"):
+        read_yes("maybe", "y")
 
 
 def test_every_misconception_is_worked_against_and_known():
@@ -123,7 +185,9 @@ def test_every_question_is_complete_and_in_the_report():
     report = write_report()
     for _, question in list_questions():
         assert question.title in report and question.aim in report
-        assert not question.judge or (question.hints and question.praise and question.code)
+        assert not question.observe or (
+            question.judge and question.hints and question.praise and question.code
+        )
 
 
 def test_the_test_asks_all_ten_before_and_after_in_another_order():

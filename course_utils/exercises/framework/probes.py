@@ -350,8 +350,9 @@ def read_views(patterns: Patterns, made: np.ndarray) -> pd.DataFrame:
         `zoom`, a factor; `stretch`, how much longer one side became, a factor of at least 1;
         `shift` in pixels. Light and color: `contrast`, a factor; `brightness`, a shift of the
         mean; `color`, a factor of the chroma; `hue`, a turn in degrees; `channel`, the largest
-        shift of a channel's mean. `strangeness`: what of the view none of these explains, as a
-        fraction of the probe's own variation. `corners`: how much the parts that a turn uncovers
+        shift of a channel's mean; `level`, how much brighter the view is, whatever made it so.
+        `strangeness`: what of the view none of these explains, as a fraction of the probe's own
+        variation. `corners`: how much the parts that a turn uncovers
         vary, missing where it uncovers none.
     """
     batches = len(made)
@@ -397,6 +398,7 @@ def _explain(patterns: Patterns, seen, light, dark, bright, matrix) -> pd.DataFr
     )
     middle = original.mean(axis=1)
     used = within & inside
+    disc = (points**2).sum(axis=1) < 0.9
 
     mirrored = np.linalg.det(matrix) < 0
     upright = np.where(mirrored[:, None, None], [[-1.0], [1.0]], [[1.0], [1.0]]) * matrix
@@ -422,6 +424,7 @@ def _explain(patterns: Patterns, seen, light, dark, bright, matrix) -> pd.DataFr
             "color": color,
             "hue": np.where(color > 0.2, np.angle(chroma / first, deg=True), 0.0),
             "channel": np.abs(channels).max(axis=1),
+            "level": light[:, disc].mean(axis=1) - original[:, disc].mean(axis=1),
             "strangeness": np.sqrt(_mean(left**2, within)) / original.std(axis=1),
             "corners": _spread(seen, outside),
         }

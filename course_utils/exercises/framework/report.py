@@ -28,7 +28,7 @@ def write_report() -> str:
         parts.append(f"## exercises/{number}, {minutes} minutes\n")
         for question in listed:
             against = "; ".join(question.misconceptions) or "none of the ten"
-            graded = "" if question.judge else ", ungraded"
+            graded = "" if question.observe else ", ungraded"
             parts.append(
                 f"- {question.name} *{question.title}* (after lesson {question.lesson}{graded}): "
                 f"{question.aim}. Against: {against}."
