@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.exercises.framework import probes
+from course_utils.exercises.framework import probes, views
 from course_utils.exercises.framework.judgements import (
     judge_colors,
     judge_draws,
@@ -25,9 +25,9 @@ def _observe_front(front, *, probe_seed: int) -> dict[str, Any]:
 
 
 def _judge_front(observed: Mapping[str, Any]) -> str | None:
-    reading = probes.read_observed(observed)
+    reading = views.read_observed(observed)
     fraction = reading.views["mirrored"].mean()
-    predicted = probes.find_mirrored(observed)
+    predicted = views.find_mirrored(observed)
     if predicted.all():
         return (
             "In `predict` every photo is mirrored now. The same output twice is not enough: photos "

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from course_utils.core import settings
+from course_utils.core import environment
 from course_utils.exercises.framework.questions import Question
 from course_utils.exercises.framework.reading import (
     Misread,
@@ -21,7 +21,7 @@ from course_utils.exercises.vehicle_questions import POLICIES, TASKS
 
 
 def _load_table() -> pd.DataFrame:
-    path = settings.data_dir() / "results" / "exercise-policies.csv"
+    path = environment.data_dir() / "results" / "exercise-policies.csv"
     if not path.is_file():
         raise FileNotFoundError(
             f"Expected the published runs in {path}, found no such file. Get it with the course's "

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from course_utils.augmentation.policy import Augmentation
-from course_utils.exercises.framework import probes
+from course_utils.exercises.framework import probes, views
 from course_utils.exercises.framework.judgements import STRANGE
 from course_utils.exercises.framework.reading import Misread
 
 
 def see(**settings):
     observed = probes.observe_transformation(Augmentation(**settings), probe_seed=3)
-    return probes.read_observed(observed)
+    return views.read_observed(observed)
 
 
 def test_nothing_is_seen_where_nothing_was_done():

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from course_utils.exercises.framework import distributions
-from course_utils.exercises.framework.probes import Reading
+from course_utils.exercises.framework.views import Reading
 
 # What a reading may be off, several times over: rounding to 256 levels stays within each.
 STRANGE = 0.06  # of the probe's own variation
