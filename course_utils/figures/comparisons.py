@@ -146,7 +146,7 @@ def plot_pairs(
 ) -> DescribedFigure:
     """Shows every comparison of one run with one run: a dot for a pair, a large mark the mean.
 
-    Lesson 05 shows it.
+    Lesson 04 shows it.
 
     Args:
         pairs: float, one row for each seed, one column for each policy: the policy's run minus
@@ -208,7 +208,7 @@ below, from -0.500 to +1.000, mean +0.250; in 1 a head died.'
 def plot_confusion(
     matrix: np.ndarray, class_names: Sequence[str], *, title: str
 ) -> DescribedFigure:
-    """Shows how many pictures of each class were taken for which (lesson 04).
+    """Shows how many pictures of each class were taken for which (lesson 05).
 
     Args:
         matrix: int, shape (classes, classes): a row for each true class, a column for each

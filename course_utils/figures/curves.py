@@ -76,7 +76,7 @@ epochs the training loss goes from 0.75 to 0.50, the validation loss from 0.75 t
 def plot_seed_bands(policies: Mapping[str, pd.DataFrame], *, title: str) -> DescribedFigure:
     """Plots loss and accuracy by epoch over many seeds: the mean, and a band for most of them.
 
-    Lesson 04 shows it.
+    Lesson 05 shows it.
 
     Args:
         policies: From a policy's name to its runs, one to six of them: a row for each `seed` and

@@ -129,7 +129,7 @@ grid, 1 of which differs from the original.'
 def plot_policies(
     original: np.ndarray, views: Mapping[str, np.ndarray], *, title: str
 ) -> DescribedFigure:
-    """Shows what each policy makes of one photo: a row for each, its name before it (lesson 04).
+    """Shows what each policy makes of one photo: a row for each, its name before it (lesson 05).
 
     Args:
         original: float in [0, 1], shape (height, width, 3).

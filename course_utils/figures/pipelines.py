@@ -20,7 +20,7 @@ from course_utils.figures.base import (
 def plot_pipelines(
     sites: Mapping[str, Sequence[tuple[str, str, str]]], *, device: str, title: str
 ) -> DescribedFigure:
-    """Draws who does what when in training, as blocks: a row for each site (lesson 06).
+    """Draws who does what when in training, as blocks: a row for each site (lesson 10).
 
     Args:
         sites: From the name of a site, where augmentation runs, to its steps: what happens, where
@@ -92,7 +92,7 @@ def plot_draws(draws: Mapping[str, pd.DataFrame], *, title: str) -> DescribedFig
 
     Args:
         draws: From a site's name to its draws: a row for each photo, `flipped`, bool, and
-            `factor`, float from 0.5 to 1.5. Lesson 06 reads them off the photos.
+            `factor`, float from 0.5 to 1.5. Lesson 10 reads them off the photos.
         title: Of the figure.
 
     Returns:

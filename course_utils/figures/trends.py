@@ -38,7 +38,7 @@ ROBUSTNESS = {"accuracy": ACCURACY, "unchanged": "fraction of predictions unchan
 def plot_robustness(table: pd.DataFrame, *, title: str) -> DescribedFigure:
     """Plots accuracy and the fraction of unchanged predictions against each strength.
 
-    Lesson 04 shows it.
+    Lesson 05 shows it.
 
     Args:
         table: As `evaluate_robustness` returns it, of one to six policies.
@@ -150,7 +150,7 @@ def _name_strength(name: str, unit: str, strength: float) -> str:
 def plot_equivalent_photos(table: pd.DataFrame, *, title: str) -> DescribedFigure:
     """Plots validation loss and accuracy against the number of training photos.
 
-    Lesson 04 shows it.
+    Lesson 05 shows it.
 
     Args:
         table: A row for each run: `policy` (one to six of them), `train_photos`, `seed`,

@@ -108,8 +108,8 @@ def synthetic_vehicles() -> DescribedFigure:
 def photos_and_labels(splits: Splits) -> DescribedFigure:
     images, labels = splits.train.take(16).unshuffled()[0]
     names = [splits.class_names[int(label)] for label in labels[:, 0]]
-    title = "Sixteen train photos and their labels"
-    return photos.plot_photos(images, names, columns=6, title=title)
+    title = "Sixteen training photos and their labels"
+    return photos.plot_photos(images, names, title=title)
 
 
 @figure("01", source=HISTORIES)
@@ -136,21 +136,21 @@ def _make_flip_and_contrast() -> Callable[[np.ndarray], np.ndarray]:
     return lambda images: np.asarray(contrast(flip(images, training=True), training=True))
 
 
-@figure("02", source=PHOTOS)
+@figure("docs", source=PHOTOS)
 def one_photo_sixteen_ways(splits: Splits) -> DescribedFigure:
     photo = splits.train.take(16).read([5])[0]
     views = _make_flip_and_contrast()(np.repeat(photo[None], 16, axis=0))
-    title = "Figure 1. One photo, transformed sixteen ways"
+    title = "One photo, transformed sixteen ways"
     return photos.plot_views(photo, views, title=title)
 
 
-@figure("02", source=PHOTOS)
+@figure("docs", source=PHOTOS)
 def sixteen_photos_in_two_epochs(splits: Splits) -> DescribedFigure:
     images = splits.train.take(16).read(range(16))
     augment = _make_flip_and_contrast()
     augment(np.repeat(images[5:6], 16, axis=0))  # As the lesson has for figure 1.
-    epochs = {name: augment(images) for name in ("in epoch 1", "in epoch 2")}
-    title = "Figure 2. Sixteen photos as two epochs see them"
+    epochs = {name: augment(images) for name in ("epoch 1", "epoch 2")}
+    title = "Sixteen photos as two epochs see them"
     return photos.plot_epochs(epochs, title=title)
 
 
@@ -161,7 +161,7 @@ def curves_with_and_without_augmentation(histories: pd.DataFrame) -> DescribedFi
             "no augmentation": choose_runs(histories, "none"),
             "flip and contrast": choose_runs(histories, "flip + contrast"),
         },
-        title="Figure 3. Learning curves without and with augmentation",
+        title="Learning curves without and with augmentation",
     )
 
 
@@ -266,7 +266,7 @@ def left_or_right(groups: pd.DataFrame) -> DescribedFigure:
     return _plot_question(groups, "left or right", title="Does it face left or right?")
 
 
-# --- 04 to 06 ----------------------------------------------------------------------------
+# --- 04 and 05 ----------------------------------------------------------------------------
 
 
 @figure("docs", source=NOTHING)
@@ -279,7 +279,7 @@ def digits_turned() -> DescribedFigure:
     return comparisons.plot_confusion(counts, [str(digit) for digit in range(10)], title=title)
 
 
-@figure("04", source=PHOTOS)
+@figure("05", source=PHOTOS)
 def one_photo_under_six_policies(splits: Splits) -> DescribedFigure:
     geometry = {"rotation": 45, "translation": 0.3, "zoom": 0.4, "shear": 0.3, "perspective": 0.3}
     color = {"brightness": 0.5, "contrast": 0.8, "saturation": 0.4, "hue": 90, "grayscale": 0.3}
@@ -311,19 +311,19 @@ def _choose_policies(table: pd.DataFrame, policies: tuple[str, ...]) -> pd.DataF
     return pd.concat([table[table["policy"] == policy] for policy in policies], ignore_index=True)
 
 
-@figure("04", source=HISTORIES)
+@figure("05", source=HISTORIES)
 def curves_of_policies(histories: pd.DataFrame) -> DescribedFigure:
     policies = {policy: choose_runs(histories, policy) for policy in SHOWN_POLICIES}
     return curves.plot_seed_bands(policies, title="Learning curves of four policies")
 
 
-@figure("04", source=SENSITIVITY)
+@figure("docs", source=SENSITIVITY)
 def dose_response(table: pd.DataFrame) -> DescribedFigure:
     chosen = _choose_policies(table, SHOWN_POLICIES)
     return trends.plot_robustness(chosen, title="What did augmentation teach?")
 
 
-@figure("04", source=PHOTO_WORTH)
+@figure("docs", source=PHOTO_WORTH)
 def equivalent_photos(table: pd.DataFrame) -> DescribedFigure:
     chosen = _choose_policies(table, ("none", "flip", "flip + contrast"))
     title = "How many photos is one flip worth?"
@@ -346,7 +346,7 @@ def differences_in_loss(differences: pd.DataFrame) -> DescribedFigure:
     return _plot_differences(differences, "loss")
 
 
-@figure("05", source=VIEWS)
+@figure("docs", source=VIEWS)
 def views_needed(histories: pd.DataFrame) -> DescribedFigure:
     # Each number of views is a policy there; the baseline trained again and interpolated
     # contrasts are left out.
@@ -354,7 +354,7 @@ def views_needed(histories: pd.DataFrame) -> DescribedFigure:
     return trends.plot_views_needed(runs, title="How many stored views are enough?")
 
 
-@figure("05", source=HISTORIES)
+@figure("04", source=HISTORIES)
 def single_comparisons(histories: pd.DataFrame) -> DescribedFigure:
     others = ["flip", "flip + contrast"]
     last = _choose_policies(histories, ("none", *others))

@@ -138,7 +138,7 @@ def reveal(question: str, outcome: str) -> None:
 def bet(question: str, answer: str, *, choices: Sequence[str], sure: float = 0.5) -> None:
     """Stores your bet, which `score_bet` later scores.
 
-    A later bet replaces an earlier one, unless it is empty. Lesson 05 and exercise 03 use it.
+    A later bet replaces an earlier one, unless it is empty. Exercise 03 uses it.
 
     Args:
         question: The question's name, such as `"flip"`.

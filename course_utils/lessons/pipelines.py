@@ -1,7 +1,7 @@
 """Compares where augmentation runs: the steps of each way, its speed, and its random draws.
 
 It can run in Keras's older generator, in layers mapped over a `tf.data` pipeline, in layers of the
-model, and with stored features of a frozen base. Lesson 06 shows the code of each; this module has
+model, and with stored features of a frozen base. Lesson 10 shows the code of each; this module has
 what is needed to compare them fairly.
 
 Longer than 350 lines because it has the four ways side by side, each with what it needs to be timed

@@ -127,7 +127,7 @@ def test_the_generator_rescales_after_its_function_and_gives_flat_labels(folder)
     generator = GENERATOR(preprocessing_function=note, rescale=1 / 255)
     images, labels = generator.flow_from_directory(folder, **READING)[0]
     assert max(seen) > 100 and images.max() <= 1, (
-        "ImageDataGenerator rescales before its preprocessing_function now: lesson 06 clips at 255."
+        "ImageDataGenerator rescales before its preprocessing_function now: lesson 10 clips at 255."
     )
     assert labels.shape == (4,) and images.dtype == labels.dtype == "float32", (
         "ImageDataGenerator no longer gives flat float32 labels with class_mode='binary': see "
@@ -135,7 +135,7 @@ def test_the_generator_rescales_after_its_function_and_gives_flat_labels(folder)
     )
     plain = {**READING, "class_mode": "categorical"}
     assert generator.flow_from_directory(folder, **plain)[0][1].shape == (4, 2), (
-        "ImageDataGenerator no longer gives a column for each class: lesson 06 sets class_mode."
+        "ImageDataGenerator no longer gives a column for each class: lesson 10 sets class_mode."
     )
 
 
@@ -157,7 +157,7 @@ def test_the_generator_never_ends_and_sets_numpy_s_global_seed(folder):
         GENERATOR().flow_from_directory(folder, seed=1, **READING)[0]
         after.append(np.random.random())  # noqa: NPY002 (the global state is what is tested)
     assert after[0] == after[1], (
-        "ImageDataGenerator leaves NumPy's global seed alone now: lesson 06 gives its function a "
+        "ImageDataGenerator leaves NumPy's global seed alone now: lesson 10 gives its function a "
         "generator of its own because it did not."
     )
 
@@ -173,7 +173,7 @@ def test_the_generator_flips_and_brightens_and_wants_scipy_to_rotate(monkeypatch
     mirrored = (flipped == images[:, :, ::-1]).all(axis=(1, 2, 3))
     untouched = (flipped == images).all(axis=(1, 2, 3))
     assert (mirrored ^ untouched).all() and 16 < mirrored.sum() < 48, (
-        "ImageDataGenerator no longer mirrors half of the photos, as lesson 06 has it do."
+        "ImageDataGenerator no longer mirrors half of the photos, as lesson 10 has it do."
     )
     brighter = GENERATOR(brightness_range=(1.2, 1.2)).flow(images, **options)[0]
     # It passes through whole numbers, so each pixel loses up to one of 255.
@@ -181,17 +181,17 @@ def test_the_generator_flips_and_brightens_and_wants_scipy_to_rotate(monkeypatch
         brighter,
         np.clip(images * 1.2, 0, 255),
         atol=1.1,
-        err_msg="ImageDataGenerator brightens otherwise now: see lesson 06, the older way.",
+        err_msg="ImageDataGenerator brightens otherwise now: see lesson 10, the older way.",
     )
     turned = GENERATOR(rotation_range=30).flow(images, **options)
     assert not np.allclose(turned[0], images), (
-        "ImageDataGenerator no longer rotates: see lesson 06, the older way."
+        "ImageDataGenerator no longer rotates: see lesson 10, the older way."
     )
     # Keras imports SciPy when it first turns a photo.
     monkeypatch.setattr(legacy, "scipy", LazyModule("missing_here", pip_name="scipy"))
     with pytest.raises(ImportError, match="pip install scipy"):
         turned[0]
-        pytest.fail("ImageDataGenerator rotates without SciPy now: see lesson 06, the older way.")
+        pytest.fail("ImageDataGenerator rotates without SciPy now: see lesson 10, the older way.")
 
 
 # tf.data
@@ -212,7 +212,7 @@ def test_tf_random_repeats_its_draws_in_every_epoch_and_keras_s_layers_do_not():
     gray = FROM_SLICES(np.full((6, 2, 2, 3), 0.5, "float32"))
     first, second = draw_twice(gray.map(lambda x: layer(x, training=True)))
     assert not np.isclose(first, second).any(), (
-        "Keras's layers in Dataset.map repeat their draws in every epoch now: lesson 06 says that "
+        "Keras's layers in Dataset.map repeat their draws in every epoch now: lesson 10 says that "
         "they draw again, and course_utils.training refuses such a dataset for stored features."
     )
 
@@ -223,7 +223,7 @@ def test_a_cache_behind_the_layers_freezes_what_they_drew():
     mapped = gray.map(lambda x: layer(x, training=True))
     for dataset, frozen in ((mapped, False), (mapped.cache(), True)):
         assert np.array_equal(*draw_twice(dataset)) is frozen, (
-            "Augmentation before cache() is no longer frozen, or without it is: lesson 06 warns of "
+            "Augmentation before cache() is no longer frozen, or without it is: lesson 10 warns of "
             "the order."
         )
 
@@ -239,7 +239,7 @@ def test_tf_image_draws_once_for_a_batch_and_keras_once_for_a_photo():
         (views,) = tensorflow.data.Dataset.from_tensors(copies).map(change)
         spreads = np.asarray(views).std(axis=(1, 2, 3)).round(5)
         assert len(np.unique(spreads)) == expected, (
-            "tf.image draws for each photo now, or Keras's layers for a batch: see lesson 06 and "
+            "tf.image draws for each photo now, or Keras's layers for a batch: see lesson 10 and "
             "the views of course_utils.features.passes."
         )
 
@@ -259,12 +259,12 @@ def test_fit_warns_of_a_dataset_unless_told_not_to_shuffle(list_warnings):
     said = list_warnings(lambda: model.fit(dataset, verbose=0))
     warned = any("`shuffle=True` was passed, but will be ignored" in each for each in said)
     assert warned == (KERAS >= (3, 15)), (  # Before 3.15 it said nothing.
-        "fit takes a tf.data dataset without a warning now: shuffle=False in lesson 06 and in "
+        "fit takes a tf.data dataset without a warning now: shuffle=False in lesson 10 and in "
         "course_utils.training is not needed."
     )
     assert not list_warnings(lambda: model.fit(dataset, verbose=0, shuffle=False)), (
         "fit warns of a tf.data dataset even with shuffle=False, as course_utils.training and "
-        "lesson 06 pass it."
+        "lesson 10 pass it."
     )
 
 

@@ -108,7 +108,7 @@ def test_the_older_place_of_the_layers_is_gone():
     )
     assert not hasattr(keras, "preprocessing") or not hasattr(
         keras.preprocessing.image, "ImageDataGenerator"
-    ), "keras.preprocessing has ImageDataGenerator again: lesson 06 takes it from tf.keras."
+    ), "keras.preprocessing has ImageDataGenerator again: lesson 10 takes it from tf.keras."
 
 
 # Copied, compiled, saved
@@ -241,10 +241,10 @@ def test_layers_that_switch_xla_off_for_the_whole_model(name, undetermined, list
     model = build_behind(name, NO_XLA[name])
     said = list_warnings(lambda: compile_with_xla(model))
     assert not model.jit_compile and not model.layers[0].supports_jit, (
-        f"{name} leaves XLA on now: lesson 06 shows which layers do not."
+        f"{name} leaves XLA on now: lesson 10 shows which layers do not."
     )
     assert any("Model doesn't support `jit_compile=True`" in each for each in said), (
-        f"Keras switches XLA off for {name} without a warning now: lesson 06 may say so."
+        f"Keras switches XLA off for {name} without a warning now: lesson 10 may say so."
     )
 
 
@@ -253,7 +253,7 @@ def test_layers_that_leave_xla_to_the_model(name, undetermined, list_warnings):
     model = build_behind(name, XLA[name])
     said = list_warnings(lambda: compile_with_xla(model))
     assert model.jit_compile and model.layers[0].supports_jit and not said, (
-        f"{name} switches XLA off for the whole model now: lesson 06 says that it does not."
+        f"{name} switches XLA off for the whole model now: lesson 10 says that it does not."
     )
 
 
@@ -263,7 +263,7 @@ def test_the_seed_that_a_lesson_sets_switches_xla_off(monkeypatch, list_warnings
     said = list_warnings(lambda: compile_with_xla(model))
     assert not model.jit_compile and any("doesn't support" in each for each in said), (
         "Keras compiles with XLA under op determinism now, which set_seed in "
-        "course_utils.core.backend asks for: lesson 06 says that it does not."
+        "course_utils.core.backend asks for: lesson 10 says that it does not."
     )
 
 

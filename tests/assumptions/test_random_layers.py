@@ -373,7 +373,7 @@ def test_layers_with_seeds_of_their_own_leave_the_global_draws_alone():
         start(),
         start(layers.RandomFlip(seed=1), layers.RandomContrast(0.5, seed=2)),
         err_msg="A seeded layer takes from the global seed now: equal seeds no longer give equal "
-        "heads with and without augmentation, on which lesson 04 relies.",
+        "heads with and without augmentation, on which lesson 05 relies.",
     )
 
 
