@@ -9,6 +9,7 @@ whenever you like and start it again. `studies/in_pieces.sh` does so every few m
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import keras
 import pandas as pd
@@ -86,15 +87,18 @@ class Study:
         splits: The photos.
         base: The frozen VGG16.
         notes: Lines that say so above every table.
+        client: Of a Dask cluster, or `None` for this machine alone.
     """
 
     splits: Splits
     base: keras.Model
     notes: tuple[str, ...]
+    client: Any = None
 
     def compare(self, policies, *, views=VIEWS, splits=None, **options) -> Comparison:
         """Returns the head of the comparisons under each policy."""
-        options = {"seeds": SEEDS, "epochs": EPOCHS, "seed": SEED, "precision": PRECISION} | options
+        options = {"seeds": SEEDS, "epochs": EPOCHS, "client": self.client} | options
+        options = {"seed": SEED, "precision": PRECISION} | options
         found = compare(policies, splits or self.splits, self.base, views=views, **options)
         if len(found.policies) <= len(policies):
             raise KeyboardInterrupt  # A table of some of the policies would not say so.
@@ -290,8 +294,12 @@ PARTS = {
 }
 
 
-def load_study() -> Study:
-    """Returns the photos and the base, and what they are."""
+def load_study(scheduler: str | None) -> Study:
+    """Returns the photos and the base, what they are, and a client.
+
+    Args:
+        scheduler: The address of a Dask scheduler; `None` computes everything here.
+    """
     backend.set_seed()
     splits = load_car_or_truck(settings.load_settings("full"))
     photos = ", ".join(f"{split} {int(row.sum()):,}" for split, row in splits.counts.iterrows())
@@ -300,14 +308,21 @@ def load_study() -> Study:
         f"{SEEDS[0]} to {SEEDS[-1]}, {EPOCHS} epochs; features in {PRECISION}.",
         "The plan of the analysis is in studies/PLAN.md.",
     )
-    return Study(splits, load_vgg16_base(), notes)
+    client = None
+    if scheduler:
+        from distributed import Client
+
+        client = Client(scheduler)
+    return Study(splits, load_vgg16_base(), notes, client)
 
 
 def main() -> None:
     """Publishes the parts that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="+", choices=PARTS)
-    asked, study = parser.parse_args(), load_study()
+    parser.add_argument("--scheduler", help="address of a Dask scheduler, see docs/cluster.md")
+    asked = parser.parse_args()
+    study = load_study(asked.scheduler)
     for part in asked.parts:
         PARTS[part](study)
 

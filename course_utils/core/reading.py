@@ -44,6 +44,10 @@ class FileReader:
         stream = self._open()  # Kept by name: a stream that nobody holds closes.
         self.version = file_version(os.fstat(stream.fileno()))
 
+    def __reduce__(self):
+        # In another process the same path is opened again.
+        return FileReader, (self.path,)
+
     def read(self, offset: int, size: int) -> bytes:
         """Returns a piece of the file.
 

@@ -1,11 +1,13 @@
 """Several augmentations, many seeds: each policy's runs from the same heads, one after another."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from course_utils.augmentation.policy import Augmentation
 from course_utils.core import backend
 from course_utils.core.checks import check_choice, check_count
 from course_utils.data.dataset import Splits
+from course_utils.evaluation.cluster import fill_cache
 from course_utils.evaluation.comparison import Comparison
 from course_utils.evaluation.runs import PolicyRuns, run_policy
 from course_utils.training.heads import SLOPES
@@ -27,6 +29,7 @@ def compare(
     activation: str = "leaky_relu",
     seed: int = 31415,
     precision: str = "auto",
+    client: Any = None,
     progress: bool = True,
 ) -> Comparison:
     """Trains the lesson's head under several augmentations, each from the same initial weights.
@@ -57,6 +60,8 @@ def compare(
             lessons 01 and 02, which dies in many runs.
         seed: Of the stored views, and with each run's own seed of its orders and draws.
         precision: `"float32"`, `"bfloat16"`, or `"auto"`: the faster one here.
+        client: A `dask.distributed.Client`, whose workers compute features and runs. They read and
+            write the same cache: its folder has to be there under the same path on all machines.
         progress: Whether to say what is computed and show how far it is.
 
     Returns:
@@ -108,6 +113,9 @@ def compare(
     wanted[AGAIN.format(baseline)] = (policies[baseline], numbers[baseline], seed + 1)
     options = {"epochs": epochs, "precision": precision, "progress": progress}
     options |= {"seeds": seeds, "activation": activation, "seed": seed}
+    if client is not None:
+        # The workers leave everything in the cache; below it is read.
+        options["precision"] = fill_cache(client, wanted, splits, base, **options)
     finished: dict[str, PolicyRuns] = {}
     for name, (policy, number, draws) in wanted.items():
         try:

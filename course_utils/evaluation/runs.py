@@ -54,6 +54,16 @@ class PolicyRuns:
     activation: str = "leaky_relu"
 
 
+def build_layers(policy: Augmentation | Sequence[keras.Layer], seed: int) -> Sequence[keras.Layer]:
+    """Returns a policy's layers.
+
+    Args:
+        policy: An `Augmentation`, or layers.
+        seed: Of the layers that an `Augmentation` builds.
+    """
+    return policy.layers(seed) if isinstance(policy, Augmentation) else policy
+
+
 def build_heads(base: keras.Model, seeds: Sequence[int], activation: str) -> Heads:
     """Returns the lesson's heads, one for each seed, before their first step.
 
@@ -99,8 +109,7 @@ def run_policy(
         precision: `"float32"`, `"bfloat16"` or `"auto"`.
         progress: Whether to say what is computed and show how far it is.
     """
-    layers = policy.layers(seed) if isinstance(policy, Augmentation) else policy
-    parts = split_model(build_classifier(base, layers, seed=seed))
+    parts = split_model(build_classifier(base, build_layers(policy, seed), seed=seed))
     stored, clean, valid = open_features(
         parts, splits, views=views, seed=seed, precision=precision, progress=progress
     )

@@ -5,7 +5,8 @@ fastest, no name of a processor tells for sure: it is timed once on each machine
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 
 import numpy as np
@@ -26,6 +27,7 @@ WINOGRAD = "float32, Winograd"
 WORTHWHILE_SPEEDUP = 1.1
 # How far its features may be from float32's, by the largest of these.
 TOLERANCES = {"bfloat16": 0.1, WINOGRAD: 1e-4}
+_given: list[Mapping[str, float]] = []  # by `given_speeds`, in place of measured ones
 SPEEDS = "speeds"  # the folder of the cache that remembers what was timed
 
 
@@ -89,6 +91,31 @@ def choose_precision(base: keras.Model) -> str:
     return "bfloat16" if speeds["bfloat16"] > WORTHWHILE_SPEEDUP * exact else "float32"
 
 
+def measure_speeds(base: keras.Model) -> dict[str, float]:
+    """Returns photos per second for each way to compute, timed on this machine once.
+
+    Args:
+        base: The frozen base that the features are of.
+    """
+    return _measure_speeds(base, fingerprint_base(base))
+
+
+@contextmanager
+def given_speeds(speeds: Mapping[str, float]) -> Iterator[None]:
+    """Chooses inside a `with` block as a machine of these speeds would.
+
+    So that all workers of a comparison compute in the same way.
+
+    Args:
+        speeds: As `measure_speeds` returned them on that machine.
+    """
+    _given.append(speeds)
+    try:
+        yield
+    finally:
+        _given.pop()
+
+
 def _may_use_winograd(base: keras.Model) -> bool:
     return (
         isinstance(base, keras.Model)
@@ -100,6 +127,8 @@ def _may_use_winograd(base: keras.Model) -> bool:
 
 def _measure_speeds(base: keras.Model, described: str) -> dict[str, float]:
     """Returns photos per second for each way to compute: timed here once, and remembered."""
+    if _given:
+        return _given[-1]
     machine = (
         f"{backend.processor()}, {backend.device()}, TensorFlow {tensorflow.__version__}, "
         f"base {described}"
