@@ -48,7 +48,7 @@ def find_equivalent_photos(
     Example:
         >>> losses = {("none", 100): 0.6, ("none", 200): 0.5, ("flip", 100): 0.5}
         >>> rows = [(*key, seed, loss, False) for key, loss in losses.items() for seed in (0, 1)]
-        >>> columns = ["policy", "train_photos", "seed", "sealed_loss", "dead_head"]
+        >>> columns = ["policy", "train_photos", "seed", "held_out_loss", "dead_head"]
         >>> table = find_equivalent_photos(pd.DataFrame(rows, columns=columns), "flip", "none")
         >>> table["worth"].round().tolist()
         [200.0]
