@@ -18,6 +18,8 @@ from course_utils.core import environment
 from course_utils.data.dataset import splits_from_arrays
 from course_utils.training.fit import fit
 
+pytestmark = pytest.mark.slow
+
 PROJECT = environment.project_dir()
 PAGE = (PROJECT / "docs" / "stored-features.md").read_text(encoding="utf-8")
 SIZE = (16, 16)

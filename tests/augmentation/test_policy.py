@@ -197,6 +197,7 @@ def test_model_with_the_layers_can_be_saved_and_loaded(tmp_path):
     assert [type(layer) for layer in loaded.layers] == [type(layer) for layer in model.layers]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "augmentation",
     [

@@ -50,6 +50,7 @@ arrays = st_numpy.arrays(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, derandomize=True)
 @given(st.dictionaries(names, arrays | facts, min_size=1, max_size=5), st.data())
 def test_arrays_and_facts_come_back(tmp_path_factory, parts, data):

@@ -22,6 +22,8 @@ from course_utils.data.dataset import load_car_or_truck
 from course_utils.models.classifier import build_classifier
 from course_utils.training.train import train
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 CHOSEN = dataclasses.replace(
     settings.PROFILES["full"],

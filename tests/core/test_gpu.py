@@ -14,6 +14,8 @@ from course_utils.models.classifier import build_classifier
 from course_utils.training import in_model
 from course_utils.training.train import train
 
+pytestmark = pytest.mark.slow
+
 tensorflow = backend.import_tensorflow()
 
 SEED = 4

@@ -156,6 +156,7 @@ def test_epochs_and_seeds_have_orders_of_their_own():
     assert len(orders) == 100
 
 
+@pytest.mark.slow
 def test_fit_goes_through_one_new_permutation_an_epoch_beginning_with_the_first(make_photos):
     import keras
     import tensorflow

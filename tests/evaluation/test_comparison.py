@@ -46,6 +46,7 @@ def test_the_heads_are_those_of_the_lessons_classifier(make_base, make_splits):
         assert head.layers[-2].activation is keras.activations.get(activation)
 
 
+@pytest.mark.slow
 def test_the_same_policy_differs_from_itself_by_the_dice_alone(make_base, make_splits):
     found = compare(POLICIES, make_splits(), make_base(), **OPTIONS)
     none, again, contrast = (
@@ -59,6 +60,7 @@ def test_the_same_policy_differs_from_itself_by_the_dice_alone(make_base, make_s
     assert set(found.differences().index) == {"contrast", "none again"}
 
 
+@pytest.mark.slow
 def test_what_is_finished_is_not_trained_again(make_base, make_splits, monkeypatch, capsys):
     base, splits = make_base(), make_splits()
     trained = []
@@ -87,6 +89,7 @@ def test_what_is_finished_is_not_trained_again(make_base, make_splits, monkeypat
     assert len(trained) == 9, "other epochs are another run"
 
 
+@pytest.mark.slow
 def test_heads_answer_as_they_did_after_the_last_epoch(make_base, make_splits):
     base, splits = make_base(), make_splits()
     trained, stored = (compare(POLICIES, splits, base, **OPTIONS) for _ in range(2))
@@ -100,6 +103,7 @@ def test_heads_answer_as_they_did_after_the_last_epoch(make_base, make_splits):
             np.testing.assert_allclose(probabilities.T, found.probabilities(policy)[-1], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_each_policy_may_have_its_own_number_of_views(make_base, make_splits):
     base, splits = make_base(), make_splits()
     contrast = Augmentation(contrast=0.5)
@@ -111,6 +115,7 @@ def test_each_policy_may_have_its_own_number_of_views(make_base, make_splits):
     assert not np.array_equal(found.probabilities("one"), found.probabilities("three"))
 
 
+@pytest.mark.slow
 def test_stored_runs_that_are_damaged_are_named_and_trained_again(
     make_base, make_splits, own_cache, capsys
 ):
@@ -335,6 +340,7 @@ def test_the_chosen_epoch_is_chosen_on_one_half_and_judged_on_the_other(make_spl
     assert about.startswith(f"the {found._parts['held_out'].sum()} validation photos of the held-")
 
 
+@pytest.mark.slow
 def test_comparison_module_takes_layers_as_well(make_base, make_splits):
     flip = [keras.layers.RandomFlip("horizontal", seed=1, dtype="float32")]
     found = compare({"none": [], "flip": flip}, make_splits(), make_base(), **OPTIONS)

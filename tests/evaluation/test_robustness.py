@@ -56,6 +56,7 @@ def by_hand(name, strength, images):
     return np.clip(images + strength, 0, 1)
 
 
+@pytest.mark.slow
 def test_the_table_is_what_each_model_says_of_photos_changed_by_hand(compared):
     found, splits, base = compared
     strengths = {"flip": (0, 1), "contrast": (-0.5, 0, 0.5), "brightness": (-0.2, 0.2)}
@@ -87,6 +88,7 @@ def test_the_table_is_what_each_model_says_of_photos_changed_by_hand(compared):
     assert table.query("strength != 0")["unchanged"].min() < 1, "nothing was tested"
 
 
+@pytest.mark.slow
 def test_at_strength_0_the_accuracy_is_that_of_the_comparison(compared):
     found, splits, base = compared
     table = evaluate_robustness(found, splits.valid, base, {"zoom": [0]}, **OPTIONS)
@@ -125,6 +127,7 @@ def test_a_dead_head_changes_nothing_and_is_marked(make_base, make_photos):
     assert (table.loc[1, "accuracy"] == 0.5).all()
 
 
+@pytest.mark.slow
 def test_a_second_call_and_more_strengths_compute_what_is_missing_alone(compared, monkeypatch):
     found, splits, base = compared
     passed = []
@@ -297,6 +300,7 @@ def test_strengths_that_make_no_sense_are_refused(
         evaluate_robustness(None, make_photos(), make_base(), strengths, **OPTIONS)
 
 
+@pytest.mark.slow
 def test_photos_and_base_that_do_not_fit_are_refused(compared, make_base, make_photos):
     found, splits, base = compared
     strengths = {"flip": [1]}

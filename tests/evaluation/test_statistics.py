@@ -106,6 +106,7 @@ def test_near_duplicates_count_once():
     assert uneven.mean == pytest.approx(photos.mean())
 
 
+@pytest.mark.slow
 def test_the_detectable_difference_is_found_four_times_in_five():
     random = np.random.default_rng(3)
     noise = random.normal(0, 1, (TRIALS, 10, 30)) + random.normal(0, 1, (TRIALS, 10, 1))

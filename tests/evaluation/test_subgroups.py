@@ -46,6 +46,7 @@ def test_the_runs_are_those_of_a_comparison(make_base, make_splits, augmentation
     assert together["clean_loss"].nunique() == 4  # four heads, not one four times
 
 
+@pytest.mark.slow
 def test_columns_follow_the_groups_and_weigh_up_to_the_whole(make_base, make_splits):
     splits = make_splits()
     names = thirds(splits)
@@ -56,6 +57,7 @@ def test_columns_follow_the_groups_and_weigh_up_to_the_whole(make_base, make_spl
     np.testing.assert_allclose(whole, results["val_binary_accuracy"])
 
 
+@pytest.mark.slow
 def test_groups_may_be_a_column_of_a_table_with_an_index_of_its_own(make_base, make_splits):
     splits = make_splits()
     names = thirds(splits)
@@ -67,6 +69,7 @@ def test_groups_may_be_a_column_of_a_table_with_an_index_of_its_own(make_base, m
     pd.testing.assert_frame_equal(one, other)
 
 
+@pytest.mark.slow
 def test_random_augmentation_uses_as_many_views_as_asked(make_base, make_splits, monkeypatch):
     passes = []
     compute = FeatureStore.compute
@@ -85,6 +88,7 @@ def test_random_augmentation_uses_as_many_views_as_asked(make_base, make_splits,
     assert passes == [0, 0, 64]  # clean ones lie ready; a flip has one view besides
 
 
+@pytest.mark.slow
 def test_dead_heads_are_told(make_base, make_splits, monkeypatch):
     def build(base, seeds, activation):
         heads = build_heads(base, seeds, "relu")
@@ -98,6 +102,7 @@ def test_dead_heads_are_told(make_base, make_splits, monkeypatch):
     assert results.loc[1, "val_binary_accuracy"] == 0.5
 
 
+@pytest.mark.slow
 def test_the_base_stays_as_it_is(make_base, make_splits):
     base, splits = make_base(), make_splits()
     before = base.get_weights()

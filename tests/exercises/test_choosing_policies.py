@@ -207,6 +207,7 @@ def test_filled_with_mistakes_no_check_passes(number):
     assert not [box for box in boxes.values() if box.state in ("right", "not attempted")]
 
 
+@pytest.mark.slow
 def test_a_choice_is_measured_where_it_was_made(make_base, make_splits):
     splits = dict.fromkeys(TASKS, make_splits())
     chosen = {"type": Augmentation(flip="horizontal"), "heading": ..., "light": None, "hue": 3}

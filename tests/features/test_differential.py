@@ -1,6 +1,9 @@
 """Cases that the test writes itself: the history is the model's own, or training is refused."""
 
+import pytest
 from differential import run
+
+pytestmark = pytest.mark.slow
 
 
 def test_histories_of_models_that_a_student_might_write_are_the_models_own():

@@ -97,6 +97,7 @@ def test_a_base_is_compiled_once_for_all_that_use_it(any_channels, timed, monkey
     assert len(compiled) == 1
 
 
+@pytest.mark.slow
 def test_weights_that_have_changed_are_compiled_again(any_channels, timed):
     base, images = build_base(), draw_images()
     before = ForwardPass(base, "float32")(images).numpy()
@@ -114,6 +115,7 @@ def test_runs_that_can_be_repeated_are_compiled_as_well(any_channels, timed):
     np.testing.assert_allclose(features, expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_real_vgg16_says_the_same_compiled(prepared_weights, timed, monkeypatch):
     from course_utils.models.vgg16 import load_vgg16_base
 

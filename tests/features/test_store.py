@@ -192,6 +192,7 @@ FRONTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FRONTS)
 def test_every_kind_of_layer_gives_repeatable_views(make_store, make_photos, name):
     photos, front = make_photos(10), FRONTS[name]()
@@ -314,6 +315,7 @@ store.compute(photos, view, Killed(30, "test", shown=False))
 """
 
 
+@pytest.mark.slow
 def test_a_killed_process_leaves_its_finished_blocks(
     make_store, make_photos, small_blocks, own_cache, tmp_path
 ):
@@ -477,6 +479,7 @@ def folder_of(store, view, make_photos):
     return str(store._folder(make_photos(2), view))
 
 
+@pytest.mark.slow
 def test_weights_augmentation_seed_precision_and_preprocessing_have_folders_of_their_own(
     make_store, make_base, make_photos
 ):

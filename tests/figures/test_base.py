@@ -92,6 +92,7 @@ def test_a_figure_draws_its_title_and_carries_alt_text_and_a_picture(name):
     assert metadata["image/png"]["alt"] == fig.alt_text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DRAW)
 def test_the_same_figure_gives_the_same_bytes_whatever_the_readers_settings_are(name):
     first = DRAW[name]().to_png()

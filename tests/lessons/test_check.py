@@ -14,6 +14,8 @@ from course_utils.data import dataset
 from course_utils.lessons import check
 from course_utils.models import vgg16
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):

@@ -20,6 +20,8 @@ from course_utils.lessons.pipelines import PLACES, recover_draws
 tensorflow = backend.import_tensorflow()
 import keras  # noqa: E402 (TensorFlow is to be quiet first)
 
+pytestmark = pytest.mark.slow
+
 COUNT = 600
 NAMES = ("Car", "Truck")
 LESSON = Augmentation(flip="horizontal", contrast=0.5)

@@ -12,6 +12,8 @@ from course_utils.evaluation.compare import compare
 from course_utils.evaluation.statistics import correct_by_holm
 from course_utils.lessons.published import describe_claims, load_results
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = {"precision": "float32", "progress": False}
 POLICIES = {"none": Augmentation(), "flip + contrast": Augmentation(flip="horizontal")}
 

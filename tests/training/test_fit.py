@@ -120,6 +120,7 @@ def assert_same(found, expected, tolerance=1e-5):
         np.testing.assert_allclose(found.history[name], values, rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.slow
 @hypothesis.settings(
     max_examples=16,
     derandomize=True,
@@ -164,6 +165,7 @@ def test_the_history_is_plain_fits(
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "asked",
     [{"steps_per_epoch": 2}, {"validation_steps": 2}, {"initial_epoch": 1}, {"validation_freq": 2}],
@@ -185,6 +187,7 @@ def test_steps_and_epochs_are_counted_as_fit_counts_them(make_base, make_splits,
     assert_same(found[1][0], found[0][0], 1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("one_hot", [False, True])
 def test_two_outputs_and_whole_steps_in_graphs(make_base, make_splits, one_hot):
     splits = make_splits(72, 40)  # the last batch is smaller
@@ -210,6 +213,7 @@ def test_two_outputs_and_whole_steps_in_graphs(make_base, make_splits, one_hot):
     assert isinstance(histories[1], keras.callbacks.History) and model.history is histories[1]
 
 
+@pytest.mark.slow
 def test_an_augmenting_front_is_the_same_way_over_photos_and_splits(make_base, make_splits):
     histories = []
     for data in (make_splits(), make_splits().train):
@@ -220,6 +224,7 @@ def test_an_augmenting_front_is_the_same_way_over_photos_and_splits(make_base, m
     assert histories[0].history["loss"] == histories[1].history["loss"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["stored_features", "in_model"])
 @pytest.mark.parametrize("data", [*DATA, "arrays"])
 def test_clean_training_photos_are_measured_when_an_epoch_is_over(
@@ -259,6 +264,7 @@ def test_in_model_is_plain_fit(make_base, make_splits, monkeypatch):
     assert seen["batch_size"] == 2 and seen["validation_batch_size"] == 3
 
 
+@pytest.mark.slow
 def test_arrays_are_shuffled_by_the_seed(make_base, make_splits):
     photos = make_splits().train
     arrays = photos.read(np.arange(photos.count)), photos.labels
@@ -270,6 +276,7 @@ def test_arrays_are_shuffled_by_the_seed(make_base, make_splits):
     assert losses[0] == losses[1] != losses[2]
 
 
+@pytest.mark.slow
 def test_features_of_photos_are_found_by_a_dataset_of_their_pixels(make_base, make_splits, capsys):
     splits = make_splits()
     for data in (splits.train, in_dataset(splits.train, shuffle=True)):
@@ -278,6 +285,7 @@ def test_features_of_photos_are_found_by_a_dataset_of_their_pixels(make_base, ma
     assert "Using cached features" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_pixels_from_0_to_255_are_scaled_in_the_model(make_base, make_splits):
     histories, splits = [], make_splits()
     arrays = splits.train.pixels, splits.train.labels[:, 0]
@@ -296,6 +304,7 @@ def test_pixels_from_0_to_255_are_scaled_in_the_model(make_base, make_splits):
 # Callbacks
 
 
+@pytest.mark.slow
 def test_callbacks_see_the_whole_model_and_validation_before_they_run(
     make_base, make_splits, tmp_path
 ):
@@ -331,6 +340,7 @@ def test_callbacks_see_the_whole_model_and_validation_before_they_run(
         assert len(list(csv.DictReader(stream))) == 4
 
 
+@pytest.mark.slow
 def test_early_stopping_stops_and_brings_back_the_best_weights(make_base, make_splits):
     splits = make_splits()
     model = build_classifier(make_base(), seed=SEED)

@@ -43,6 +43,7 @@ def assert_equal_histories(one, other, tolerance):
 # The shortcut is right
 
 
+@pytest.mark.slow
 def test_stored_features_equal_plain_fit_without_augmentation(make_base, make_splits):
     splits = make_splits(256, 64, batch_size=64)
     histories, models = [], []
@@ -56,6 +57,7 @@ def test_stored_features_equal_plain_fit_without_augmentation(make_base, make_sp
         np.testing.assert_allclose(one, two, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_plain_fit_is_what_in_model_does(make_base, make_splits):
     splits = make_splits()
     model, same = (build_classifier(make_base(), seed=SEED) for _ in range(2))
@@ -71,6 +73,7 @@ def test_plain_fit_is_what_in_model_does(make_base, make_splits):
         np.testing.assert_allclose(history[name], kept[name], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_stored_features_equal_plain_fit_with_the_real_base(
     prepared_weights, make_splits, monkeypatch
 ):
@@ -107,6 +110,7 @@ def test_stored_features_learn_from_real_photos(prepared_weights, real_photos):
     assert history["val_loss"].iloc[-1] == pytest.approx(measured["loss"], abs=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("preprocessing", [False, True])
 def test_last_row_is_what_evaluate_says_of_the_photos(
@@ -124,6 +128,7 @@ def test_last_row_is_what_evaluate_says_of_the_photos(
             assert last[prefix + name] == pytest.approx(value, abs=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_predict_save_and_go_on_work_afterwards(make_base, make_splits, tmp_path, method):
     splits = make_splits()
@@ -141,6 +146,7 @@ def test_predict_save_and_go_on_work_afterwards(make_base, make_splits, tmp_path
     assert model.optimizer.iterations == 2 * 2 * len(splits.train)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_two_runs_give_the_same_history(make_base, make_splits, method):
     histories = []
@@ -152,6 +158,7 @@ def test_two_runs_give_the_same_history(make_base, make_splits, method):
     pd.testing.assert_frame_equal(*histories)
 
 
+@pytest.mark.slow
 def test_seed_decides_order_and_draws(make_base, make_splits):
     splits = make_splits()
     options = {"epochs": 1, "method": "stored_features", "views": 2, "progress": False}
@@ -162,6 +169,7 @@ def test_seed_decides_order_and_draws(make_base, make_splits):
     assert one["loss"].iloc[0] != two["loss"].iloc[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_the_base_does_not_move_and_the_head_does(make_base, make_splits, method):
     base = make_base()
@@ -226,6 +234,7 @@ def test_fit_sees_changed_pixels_and_predict_does_not(make_watched_base, same_ph
     assert (changed > 1e-3).mean() > 0.9
 
 
+@pytest.mark.slow
 def test_without_augmentation_fit_sees_the_photos(make_watched_base, same_photo):
     fitted, _ = fit_and_watch(make_watched_base, [], same_photo)
     np.testing.assert_array_equal(
@@ -233,6 +242,7 @@ def test_without_augmentation_fit_sees_the_photos(make_watched_base, same_photo)
     )
 
 
+@pytest.mark.slow
 def test_views_differ_within_a_batch_and_between_epochs(make_watched_base, same_photo):
     fitted, _ = fit_and_watch(make_watched_base, flip_and_contrast(), same_photo, epochs=3)
     views = fitted.reshape(3 * 48, -1)
@@ -255,6 +265,7 @@ def test_contrast_really_spans_a_half_to_one_and_a_half(make_watched_base, same_
 # The history
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("augmented", [False, True])
 def test_history_has_kerass_columns_the_clean_ones_and_its_circumstances(
@@ -280,6 +291,7 @@ def test_history_has_kerass_columns_the_clean_ones_and_its_circumstances(
     assert numbers.filter(like="accuracy").stack().between(0, 1).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_clean_and_augmented_columns_tell_clean_and_augmented_photos_apart(
     make_base, make_splits, method
@@ -295,6 +307,7 @@ def test_clean_and_augmented_columns_tell_clean_and_augmented_photos_apart(
     assert abs(last["val_augmented_loss"] - last["val_loss"]) > 1e-3
 
 
+@pytest.mark.slow
 def test_without_anything_random_augmented_equals_clean(make_base, make_splits):
     for method in METHODS:
         model = build_classifier(make_base(), seed=SEED)
@@ -304,6 +317,7 @@ def test_without_anything_random_augmented_equals_clean(make_base, make_splits):
         assert last["val_augmented_loss"] == pytest.approx(last["val_loss"], abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_measuring_augmented_photos_does_not_change_the_training(make_base, make_splits, method):
     histories = []
@@ -318,6 +332,7 @@ def test_measuring_augmented_photos_does_not_change_the_training(make_base, make
     np.testing.assert_allclose(measured["loss"], plain["loss"], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_metrics_of_the_students_own_keep_their_names(make_base, make_splits):
     for method in METHODS:
         model = build_classifier(make_base(), seed=SEED)
@@ -329,6 +344,7 @@ def test_metrics_of_the_students_own_keep_their_names(make_base, make_splits):
 # Callbacks, class weights, losses that are not finite
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_callbacks_see_every_column_and_change_the_training(make_base, make_splits, method):
     seen, splits = [], make_splits()
@@ -353,6 +369,7 @@ def test_callbacks_see_every_column_and_change_the_training(make_base, make_spli
     assert history.attrs["seed"] == 3 and type(history.attrs["seed"]) is int
 
 
+@pytest.mark.slow
 def test_class_weights_count_the_same_with_both_methods(make_base, make_splits):
     options = {"epochs": 2, "precision": "float32", "progress": False}
     plain, *weighted = (
@@ -373,6 +390,7 @@ def test_class_weights_count_the_same_with_both_methods(make_base, make_splits):
     assert (weighted[0]["loss"] > plain["loss"] + 0.5).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(
     ("split", "words"), [("train", "the training photos"), ("valid", "the validation photos")]
@@ -407,6 +425,7 @@ class InterruptAfter(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("finished", [0, 2])
 def test_an_interrupted_run_returns_the_epochs_so_far(
@@ -425,6 +444,7 @@ def test_an_interrupted_run_returns_the_epochs_so_far(
     assert model.predict(splits.valid, verbose=0).shape == (32, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGINT to one process")
 def test_the_interrupt_signal_stops_an_endless_run(make_base, make_splits):
     timer = threading.Timer(0, os.kill, (os.getpid(), signal.SIGINT))
@@ -444,6 +464,7 @@ def test_the_interrupt_signal_stops_an_endless_run(make_base, make_splits):
 # Dead heads
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_a_dead_head_is_flagged_and_explained(make_base, make_splits, capsys, method):
     model = build_classifier(make_base(), flip_and_contrast())
@@ -460,6 +481,7 @@ def test_a_dead_head_is_flagged_and_explained(make_base, make_splits, capsys, me
 # What is said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_progress_off_prints_nothing(make_base, make_splits, capsys, method):
     model = build_classifier(make_base(), flip_and_contrast())
@@ -468,6 +490,7 @@ def test_progress_off_prints_nothing(make_base, make_splits, capsys, method):
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 def test_a_line_says_which_way_why_and_how_long(make_base, make_splits, capsys):
     options = {"epochs": 2, "views": 2, "precision": "float32"}
     model = build_classifier(make_base(), flip_and_contrast(), seed=SEED)
@@ -483,6 +506,7 @@ def test_a_line_says_which_way_why_and_how_long(make_base, make_splits, capsys):
     assert "complete model" in said and "as asked" in said and "measured" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("found", "method", "why"),
     [("GPU", "in_model", "there is a GPU"), ("CPU", "stored_features", "no GPU was found")],
@@ -496,6 +520,7 @@ def test_the_way_goes_by_the_device(
     assert why in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_precision_is_ignored_where_features_lie_ready(make_base, make_splits, monkeypatch):
     def time_nothing(base):
         raise AssertionError("timed though features are cached")
@@ -513,6 +538,7 @@ def test_precision_is_ignored_where_features_lie_ready(make_base, make_splits, m
     assert history.attrs["precision"] == "bfloat16"
 
 
+@pytest.mark.slow
 def test_steps_taken_in_one_call_learn_what_single_steps_learn(make_base, make_splits, monkeypatch):
     histories = []
     for steps in (1, 3, 64):
@@ -556,6 +582,7 @@ def test_a_model_without_a_frozen_base_is_refused(make_base, make_splits):
         train(build_classifier(base), make_splits())
 
 
+@pytest.mark.slow
 def test_a_model_without_an_input_layer_is_built_from_the_photos(make_base, make_splits):
     head = [keras.layers.Flatten(), keras.layers.Dense(6, "relu"), keras.layers.Dense(1, "sigmoid")]
     model = keras.Sequential([*flip_and_contrast(), make_base(), *head])
@@ -564,6 +591,7 @@ def test_a_model_without_an_input_layer_is_built_from_the_photos(make_base, make
     assert len(train(model, make_splits(), **options)) == 1
 
 
+@pytest.mark.slow
 def test_augmentation_kept_in_a_sequential_of_its_own_is_applied(make_base, make_splits):
     results = []
     for nested in (False, True):

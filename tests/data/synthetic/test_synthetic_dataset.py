@@ -169,6 +169,7 @@ def test_writing_refuses_invalid_arguments_before_it_writes(tmp_path, arguments,
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_importing_the_module_is_light():
     code = (
         "import sys, course_utils.data.synthetic.dataset;"
