@@ -23,11 +23,12 @@ def doctor() -> int:
 def fetch(*, source: str | None = None) -> int:
     """Gets what the lessons need, so that they then run without a network."""
     from course_utils.core import backend
-    from course_utils.data import dataset
+    from course_utils.data import dataset, kaggle
     from course_utils.models import vgg16
 
     vgg16.load_vgg16_weights(source=source)
     print("VGG16's ImageNet weights are here, verified.")
+    kaggle.forget_failure()
     splits = dataset.load_car_or_truck(
         settings.load_settings(backend.choose_profile()), download=True
     )

@@ -234,9 +234,8 @@ def load_car_or_truck(
         folder: A folder or zip archive with train/ and valid/, each with one folder a class; a
             folder with one folder a class; or the word `"synthetic"` for the vehicles that the kit
             draws itself.
-        download: Whether to download from Kaggle where no photos are here. `None` does so in
-            the full profile, unless it failed in the last six hours; `True` tries whatever
-            failed before.
+        download: Whether to download from Kaggle where no photos are here and no download failed
+            in the last six hours. `None` does so in the full profile only; lesson 00 in both.
 
     Returns:
         `Splits`; images come as float32 RGB in [0, 1], labels as float32 (batch, 1).

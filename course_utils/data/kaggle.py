@@ -12,11 +12,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from course_utils.core import cache, environment
-from course_utils.core.files import atomic_write, folder_size
+from course_utils.core.files import atomic_write, folder_size, remove
 from course_utils.core.manifest import made_folder, note_made
-from course_utils.core.progress import Progress
+from course_utils.core.progress import Progress, describe_seconds
 
 DATASET = "ryanholbrook/car-or-truck"
+SIZE = "about 80 MB"
 STORED_NAME = Path("photos", "kaggle")
 FAILED_NAME = Path("photos", "kaggle-failed.json")
 FIRST_BYTE = 10.0  # seconds
@@ -37,14 +38,13 @@ class _Elsewhere(Exception):
     """kagglehub found the photos outside of its cache, as it does on Kaggle and Colab."""
 
 
-def download_photos(*, retry: bool = False, progress: bool = True) -> Path:
+def download_photos(*, progress: bool = True) -> Path:
     """Downloads Kaggle's photos through kagglehub, without an account, unless they are cached.
 
     After a failure it does not try again for six hours, so that a student without an internet
     connection does not wait at the start of every lesson.
 
     Args:
-        retry: Whether to try even if a download failed in the last six hours.
         progress: Whether to print what is done and show a progress line.
 
     Returns:
@@ -57,10 +57,10 @@ def download_photos(*, retry: bool = False, progress: bool = True) -> Path:
     stored = cache.find_stored(STORED_NAME)
     if stored:
         return stored
-    if not retry:
-        _raise_remembered()
+    _raise_remembered()
     if progress:
-        print(f"Downloading the photos {DATASET} from Kaggle …", flush=True)
+        print(f"Downloading the photos {DATASET} from Kaggle ({SIZE}) …", flush=True)
+    start = time.monotonic()
     target = environment.cache_dir() / STORED_NAME
     try:
         with made_folder(target) as beside:
@@ -78,7 +78,15 @@ def download_photos(*, retry: bool = False, progress: bool = True) -> Path:
             with atomic_write(failed) as record:
                 record.write_text(json.dumps({"when": time.time(), "why": str(error)}))
         raise
+    if progress:
+        print(f"Downloaded in {describe_seconds(time.monotonic() - start)}.", flush=True)
     return target
+
+
+def forget_failure() -> None:
+    """Lets the next download be tried, though one failed in the last six hours."""
+    with suppress(OSError):
+        remove(environment.cache_dir() / FAILED_NAME)
 
 
 def _remove_all_but(folder: Path, name: str) -> None:

@@ -30,8 +30,8 @@ def find_photos(
     Args:
         chosen: The settings; the synthetic dataset uses their numbers, image size and seed.
         folder: A folder, a zip archive, or the word `"synthetic"`.
-        download: Whether to download from Kaggle if no photos are here. `None` tries in the full
-            profile, unless the download failed in the last six hours; `True` always tries.
+        download: Whether to download from Kaggle if no photos are here and no download failed in
+            the last six hours. `None` does so in the full profile only.
 
     Returns:
         The folder, with train and valid or with one folder per class, and the sentence.
@@ -71,11 +71,11 @@ def find_photos(
         if download is None and not _is_downloaded():
             if chosen.profile != "full":
                 raise kaggle.DownloadFailed(
-                    "not tried in the quick profile; python -m course_utils fetch tries"
+                    "not tried in the quick profile; lesson 00 and python -m course_utils fetch try"
                 )
             if prepared:
                 raise kaggle.DownloadFailed("not tried, as the prepared folder has none")
-        found = kaggle.download_photos(retry=bool(download))
+        found = kaggle.download_photos()
         return found, f"Photos of Kaggle's {kaggle.DATASET}, downloaded."
     except kaggle.DownloadFailed as error:
         missing.append(f"Kaggle's download: {error}")

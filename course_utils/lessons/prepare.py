@@ -84,6 +84,7 @@ def _put_weights(folder: Path, source: str | None) -> None:
 def _put_photos(folder: Path, chosen: Settings) -> None:
     """Copies the instructor's photos to where the lessons look for a class's photos."""
     target = folder / sources.CLASS_PHOTOS
+    kaggle.forget_failure()
     found, why = sources.find_photos(chosen, download=True)
     print(why)
     place = cache.stored_place(found)

@@ -19,6 +19,7 @@ from course_utils import cli as command_line
 from course_utils.core import environment, files, settings
 from course_utils.data import images, kaggle, pixels
 from course_utils.data.dataset import load_car_or_truck
+from course_utils.data.synthetic.dataset import write_vehicles
 from course_utils.models.classifier import build_classifier
 from course_utils.training.train import train
 
@@ -67,8 +68,6 @@ def build():
 
 
 def make_archive(folder: Path) -> Path:
-    from course_utils.data.synthetic.dataset import write_vehicles
-
     made = write_vehicles(folder / "made", train=24, valid=8, seed=3, image_size=(20, 20))
     with zipfile.ZipFile(folder / "archive.zip", "w") as archive:
         for path in sorted(made.rglob("*.png")):
@@ -301,7 +300,9 @@ def test_a_network_that_drops_packets_costs_the_limit_once(monkeypatch, tmp_path
     assert time.monotonic() - start < 20
     fail_with(monkeypatch, "raise AssertionError('tried again')")
     assert "minutes ago (Kaggle sent nothing for 1 s)" in load_car_or_truck(CHOSEN).source
+    assert "minutes ago" in load_car_or_truck(CHOSEN, download=True).source
     # `fetch` tries all the same, and a clock set back forgets.
+    kaggle.forget_failure()
     assert "tried again" in load_car_or_truck(CHOSEN, download=True).source
     monkeypatch.setattr(time, "time", lambda: 0.0)
     assert "minutes ago" not in load_car_or_truck(CHOSEN).source
@@ -337,3 +338,20 @@ def test_the_quick_profile_and_the_synthetic_dataset_never_reach_for_kaggle(monk
     monkeypatch.delenv("COURSE_DATA_DIR")
     quick = dataclasses.replace(CHOSEN, profile="quick")
     assert "not tried in the quick profile" in load_car_or_truck(quick).source
+
+
+def test_lesson_00_reaches_for_kaggle_in_the_quick_profile_too(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(environment, "data_dir", lambda: tmp_path / "data")
+    monkeypatch.delenv("COURSE_DATA_DIR")
+    quick = dataclasses.replace(CHOSEN, profile="quick")
+    made = write_vehicles(tmp_path / "made", train=8, valid=8, seed=1, image_size=(32, 32))
+    script = (
+        "import os, shutil; to = os.environ['KAGGLEHUB_CACHE'] + '/found'\n"
+        f"shutil.copytree({str(made)!r}, to); print(to)"
+    )
+    fail_with(monkeypatch, script)
+    assert "downloaded" in load_car_or_truck(quick, download=True).source
+    said = capsys.readouterr().out
+    assert "Kaggle (about 80 MB) …" in said and "Downloaded in " in said
+    # The other lessons find what it left.
+    assert "downloaded" in load_car_or_truck(quick).source
