@@ -135,8 +135,7 @@ FULL = [errno.ENOSPC, errno.EDQUOT, errno.EFBIG]
 
 def limit_files(size: int):
     """Lets no file of this process grow beyond `size` bytes, as a full disk does."""
-    import resource
-
+    resource = pytest.importorskip("resource", reason="Windows limits no file's size")
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))

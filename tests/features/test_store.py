@@ -4,7 +4,6 @@ Longer than 350 lines because one set of fixtures serves every promise of the st
 """
 
 import os
-import signal
 import subprocess
 import sys
 
@@ -309,7 +308,7 @@ class Killed(Progress):
     def advance(self, steps=1):
         super().advance(steps)
         if self.done >= 20:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os._exit(9)  # At once, as when the system ends it.
 
 store.compute(photos, view, Killed(30, "test", shown=False))
 """
@@ -324,7 +323,7 @@ def test_a_killed_process_leaves_its_finished_blocks(
     ended = subprocess.run(
         [sys.executable, "-c", KILLED, str(tmp_path / "photos.npz")], capture_output=True
     )
-    assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
+    assert ended.returncode == 9, ended.stderr.decode()
     assert len(block_files(own_cache)) == 2
     (view,) = list_views(front, views=1, seed=SEED)
     # Another process finds them, so that names depend on nothing of the process.

@@ -1,4 +1,5 @@
 import asyncio
+import os
 import signal
 import subprocess
 import sys
@@ -116,6 +117,7 @@ def test_options_reach_the_kernels_and_not_beyond(project, fetched, monkeypatch,
     )
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGINT to one process")
 def test_an_interrupt_ends_the_command_and_its_kernel(project):
     running = "import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(60)"
     path = write(project / "notebooks" / "00-long.ipynb", running)
