@@ -146,16 +146,52 @@ def project(out: Path) -> int:
     return 0
 
 
-def exercises(*, test: str | None, answers: bool) -> int:
-    """Prints every question with its aim and lesson, or the test of ten misconceptions."""
-    from course_utils.exercises.framework import misconceptions, report
+def exercises(*, test: str | None, answers: bool, sheet: str | None, score: Path | None) -> int:
+    """Prints every question with its aim, a test of ten misconceptions, or a class's scores."""
+    from course_utils.exercises.framework import misconceptions, report, scores
 
-    if test is None:
-        print(report.write_report())
+    if score:
+        print(scores.describe_scores(scores.score_class(scores.read_answers(score))))
+    elif sheet:
+        print(misconceptions.write_sheet(sheet))
+    elif test:
+        print(misconceptions.write_test(form=test, answers=answers))
     else:
-        seed = ("before", "after").index(test)
-        print(misconceptions.write_test(answers=answers, seed=seed))
+        print(report.write_report())
     return 0
+
+
+def grade(folder: Path, out: Path, *, at_once: int, memory: float, unsafe: bool) -> int:
+    """Grades a folder of students' notebooks; 1 if a file could not be read."""
+    from course_utils.grading import sandbox, submissions
+    from course_utils.grading.grade import grade_all, write_page, write_table
+
+    if not folder.is_dir():
+        raise ValueError(f"Expected a folder of notebooks, received {folder}.")
+    isolation = sandbox.find_isolation()
+    if isolation == sandbox.NOTHING and not unsafe:
+        raise RuntimeError(
+            "Nothing here can isolate students' code. Install Bubblewrap (on Debian: apt install "
+            "bubblewrap), or say --without-isolation, if you trust every student with this machine."
+        )
+    exercises = submissions.load_exercises()
+    found, unread = submissions.read_submissions(folder, exercises)
+    print(f"{len(found)} submissions, isolated by {isolation}, {at_once} at a time.", flush=True)
+    limits = sandbox.Limits(memory=int(memory * 1e9))
+
+    def report(submission, marks) -> None:
+        right = sum(mark.state == "right" for mark in marks)
+        text = f"{submission.student}, exercise {submission.number}: {right} of {len(marks)} right"
+        print(text, flush=True)
+
+    with sandbox.Sandbox(isolation, limits, (folder.resolve(), out.resolve())) as place:
+        marks = grade_all(found, exercises, place, at_once=at_once, report=report)
+    write_table(marks, out / "grades.csv")
+    write_page(marks, unread, out / "grades.html")
+    for path, why in unread.items():
+        print(f"Not read: {path}: {why}")
+    print(f"Look at {out / 'grades.html'} and {out / 'grades.csv'}")
+    return 1 if unread else 0
 
 
 def clean(*, everything: bool) -> int:
@@ -197,6 +233,14 @@ def main(arguments: list[str] | None = None) -> int:
     drawing.add_argument("--format", choices=("png", "svg", "pdf"), default="png")
     drawing.add_argument("--data", help="a folder or archive of photos (synthetic)")
     drawing.add_argument("--check", action="store_true", help="compare with docs/figures instead")
+    grading = commands.add_parser("grade", help="grade a folder of students' exercise notebooks")
+    grading.add_argument("folder", type=Path, help="the folder, as it comes out of an LMS")
+    grading.add_argument("--out", type=Path, help="folder for the table and the page (runs/grades)")
+    grading.add_argument("--at-once", type=int, default=2, help="processes at the same time (2)")
+    grading.add_argument("--memory", type=float, default=3, help="GB for each process (3)")
+    grading.add_argument(
+        "--without-isolation", action="store_true", help="where nothing isolates: run them anyway"
+    )
     cleaning = commands.add_parser("clean", help="remove computed files from the cache")
     cleaning.add_argument("--all", action="store_true", help="weights and downloaded photos too")
     starting = commands.add_parser("project", help="pictures and weights for a project of your own")
@@ -205,6 +249,8 @@ def main(arguments: list[str] | None = None) -> int:
     wanted = asking.add_mutually_exclusive_group(required=True)
     wanted.add_argument("--report", action="store_true", help="list every question with its aim")
     wanted.add_argument("--test", choices=("before", "after"), help="ten questions for a class")
+    wanted.add_argument("--sheet", choices=("before", "after"), help="an answer sheet to print")
+    wanted.add_argument("--score", type=Path, help="a class's answers (CSV): what has changed")
     asking.add_argument("--answers", action="store_true", help="with --test: the answers too")
     chosen = parser.parse_args(arguments)
     try:
@@ -250,9 +296,19 @@ def _run_command(parser: argparse.ArgumentParser, chosen: argparse.Namespace) ->
     if chosen.command == "project":
         return project(chosen.out)
     if chosen.command == "exercises":
-        if chosen.report and chosen.answers:
-            parser.error("--answers goes with --test; a report never shows them")
-        return exercises(test=chosen.test, answers=chosen.answers)
+        if chosen.answers and not chosen.test:
+            parser.error("--answers goes with --test; nothing else shows them")
+        return exercises(
+            test=chosen.test, answers=chosen.answers, sheet=chosen.sheet, score=chosen.score
+        )
+    if chosen.command == "grade":
+        return grade(
+            chosen.folder,
+            chosen.out or runs / "grades",
+            at_once=max(1, chosen.at_once),
+            memory=chosen.memory,
+            unsafe=chosen.without_isolation,
+        )
     return clean(everything=chosen.all)
 
 

@@ -21,7 +21,8 @@ BELOW = {
     "evaluation": ("core", "data", "augmentation", "models", "features", "training"),
 }
 BELOW["exercises"] = BELOW["lessons"] = (*BELOW["evaluation"], "evaluation", "figures")
-BELOW["cli.py"] = (*BELOW["lessons"], "exercises", "lessons")
+BELOW["grading"] = (*BELOW["lessons"], "exercises", "lessons")
+BELOW["cli.py"] = (*BELOW["grading"], "grading")
 BELOW["__main__.py"] = ("cli",)
 BELOW["__init__.py"] = ()  # It names modules as text, and imports each when it is first used.
 

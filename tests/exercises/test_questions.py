@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from course_utils import cli
-from course_utils.exercises.framework.misconceptions import MISCONCEPTIONS, write_test
+from course_utils.exercises.framework.misconceptions import MISCONCEPTIONS
 from course_utils.exercises.framework.questions import LOOKS, Box, Question
 from course_utils.exercises.framework.reading import (
     Misread,
@@ -190,25 +190,9 @@ def test_every_question_is_complete_and_in_the_report():
         )
 
 
-def test_the_test_asks_all_ten_before_and_after_in_another_order():
-    before, after = write_test(seed=0), write_test(seed=1)
-    for each in MISCONCEPTIONS.values():
-        for text in (before, after):
-            assert all(part in text for part in (each.stem, each.right, each.belief, each.third))
-            assert each.why not in text
-    assert before != after
-    answered = write_test(answers=True, seed=1)
-    for each in MISCONCEPTIONS.values():
-        after_stem = answered.split(each.stem)[1].split("**")[0]
-        letter = after_stem.split("*Answer ")[1][0]
-        assert f"- {letter}. {each.right}" in after_stem
-
-
-def test_the_command_line_prints_report_and_tests(capsys):
+def test_the_command_line_prints_the_report(capsys):
     assert cli.main(["exercises", "--report"]) == 0
     assert "Fix the leak" in capsys.readouterr().out
-    assert cli.main(["exercises", "--test", "before", "--answers"]) == 0
-    assert "*Answer " in capsys.readouterr().out
     with pytest.raises(SystemExit):
         cli.main(["exercises"])
 
