@@ -34,6 +34,7 @@ TIMES = (1, 2, 4, 8)
 PHOTOS, VGG16_PHOTOS = 1250, 32  # whole batches of the base
 SEEDS = (2, 5, 20, 50)
 ROUNDS = 3
+LESSONS = ("01", "02", "03")
 TRAININGS, SETTLED = 40, 3  # in one kernel; what the first ones take is not growth
 
 
@@ -53,7 +54,7 @@ def measure(chosen: argparse.Namespace) -> list[Row]:
         found[name] = sizes, np.array(pairs)
         rows.append(_tell(name, *found[name]))
     _draw(found)
-    return [*rows, _tell_trainings()]
+    return [*rows, _tell_trainings(), _tell_lessons()]
 
 
 def _tell(name: str, sizes, pairs: np.ndarray) -> Row:
@@ -77,6 +78,16 @@ def _tell_trainings() -> Row:
         f"{levels[SETTLED - 1] / 1e6:.0f} MB after {SETTLED}, {levels[-1] / 1e6:.0f} MB at the end",
         "",
         f"{growth / 1e6:.2f} MB each after the {SETTLED}rd, anonymous memory",
+    )
+
+
+def _tell_lessons() -> Row:
+    peaks = json.loads(run_python(__file__, "lessons", "0"))
+    return Row(
+        f"lessons {', '.join(LESSONS)}, quick, one after another, from the weights alone",
+        ", ".join(f"{peak / 1e9:.2f}" for peak in peaks) + " GB",
+        "",
+        "peak anonymous memory of the kernel, as `check` prints it",
     )
 
 
@@ -206,7 +217,28 @@ def measure_trainings(count: int) -> list[int]:
     return levels
 
 
+def measure_lessons(_: int) -> list[int]:
+    """Returns the peak of each lesson's kernel, in bytes."""
+    from course_utils.core import environment
+    from course_utils.lessons import check, notebooks
+    from course_utils.models import vgg16
+
+    arrays = vgg16.load_vgg16_weights(verbose=False)
+    paths = [notebooks.find_lesson(number) for number in LESSONS]
+    quick = {"COURSE_DATA_DIR": "synthetic", "COURSE_PROFILE": "quick"}
+    with new_cache() as folder, environment.using(**quick):
+        vgg16.store_vgg16_weights(arrays)
+        outcomes = check.check_notebooks(
+            paths, folder / "pages", at_once=1, report=lambda outcome: None, progress=False
+        )
+    failed = [outcome.failures[0] for outcome in outcomes if outcome.failures]
+    if failed:
+        raise RuntimeError(f"A lesson failed: {failed[0]}")
+    return [outcome.peak_memory for outcome in outcomes]
+
+
 KINDS = {
+    "lessons": measure_lessons,
     "photos": measure_photos,
     "vgg16": measure_vgg16,
     "seeds": measure_seeds,

@@ -49,8 +49,8 @@ class Outcome:
     Args:
         name: The notebook's path in notebooks/, without its extension.
         seconds: From the start of the kernel to its end.
-        peak_memory: The most memory that the kernel used, in bytes, including files that it maps
-            and may share with other processes.
+        peak_memory: The most memory that the kernel held, in bytes, without files that it maps,
+            which the system takes back where memory is short.
         cells: Its code cells, the slowest first.
         failures: One line for each cell that failed; empty if no cell failed.
         page: The executed notebook as an HTML file.
@@ -172,13 +172,19 @@ def _let_interrupts_pass() -> None:
 
 
 async def _watch_memory(client) -> int:
-    """Returns, once cancelled, the most memory that the kernel has used, in bytes."""
+    """Returns, once cancelled, the most memory that the kernel has held, in bytes."""
     peak = 0
     with suppress(asyncio.CancelledError):
         while True:
             provisioner = getattr(client.km, "provisioner", None)
             pid = getattr(provisioner, "pid", None)
             with suppress(psutil.Error):
-                peak = max(peak, psutil.Process(pid).memory_info().rss if pid else 0)
+                peak = max(peak, _measure_memory(pid) if pid else 0)
             await asyncio.sleep(LOOK_EVERY)
     return peak
+
+
+def _measure_memory(pid: int) -> int:
+    """Returns the anonymous memory of a process in bytes, or all of it where it is not known."""
+    info = psutil.Process(pid).memory_info()
+    return info.rss - getattr(info, "shared", 0)
