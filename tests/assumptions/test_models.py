@@ -298,6 +298,7 @@ for compiled in ("auto", True):
 """
 
 
+@pytest.mark.slow
 def test_several_devices_train_with_xla_left_to_keras_and_fail_with_xla_forced():
     answer = subprocess.run(
         [sys.executable, "-c", TWO_DEVICES],

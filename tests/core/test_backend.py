@@ -36,6 +36,7 @@ def test_importing_the_package_is_quick_and_leaves_tensorflow_alone():
     assert min(float(answer[0]) for answer in answers) < 0.5
 
 
+@pytest.mark.slow
 def test_importing_tensorflow_writes_nothing():
     script = (
         "from course_utils.core import backend\n"

@@ -193,6 +193,7 @@ def test_damaged_pixels(own_cache, folders, take, damage_often):
     damage_often(own_cache / "pixels", use, count_damages("pixels"), others=others)
 
 
+@pytest.mark.slow
 def test_damaged_features(own_cache, folders, base, take, damage_often):
     splits = load_photos(folders[0])
     front = Augmentation(contrast=0.3).layers(seed=1)
@@ -234,6 +235,7 @@ def test_damaged_comparisons(own_cache, folders, base, take, damage_often):
     damage_often(own_cache / "comparisons", use, count, others=others)
 
 
+@pytest.mark.slow
 def test_damage_anywhere_leaves_a_history_as_it_was(own_cache, folders, base, damage_often):
     def use():
         front = Augmentation(contrast=0.3).layers(seed=1)

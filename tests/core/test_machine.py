@@ -84,6 +84,7 @@ def test_another_image_format_is_named(tmp_path):
     assert machine.find_keras_misfit() is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["run 02", "doctor", "fetch", "check 02"])
 def test_a_command_ends_in_one_sentence_for_another_backend(command, monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "no_such_backend")

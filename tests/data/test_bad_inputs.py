@@ -164,6 +164,7 @@ def test_each_file_is_read_or_named_with_its_reason(tmp_path, name):
         assert load(tmp_path)[1] == said  # out of the cache, the same
 
 
+@pytest.mark.slow
 def test_a_bomb_eats_no_memory(tmp_path):
     resource = pytest.importorskip("resource", reason="Windows has no such count of memory")
     (tmp_path / "bomb.png").write_bytes(bomb_png())

@@ -22,6 +22,7 @@ def compared(make_base, make_splits):
     return found, splits, base
 
 
+@pytest.mark.slow
 def test_affinity_is_accuracy_on_augmented_photos_over_accuracy_on_clean_ones(compared):
     found, splits, base = compared
     table = evaluate_affinity(found, POLICIES, splits.valid, base, **OPTIONS)

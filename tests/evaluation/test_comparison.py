@@ -18,6 +18,7 @@ OPTIONS = {"seeds": 3, "epochs": 3, "views": 2, "precision": "float32", "progres
 POLICIES = {"none": Augmentation(), "contrast": Augmentation(contrast=0.5)}
 
 
+@pytest.mark.slow
 def test_runs_have_their_own_orders_the_same_in_all_policies(make_base, make_splits):
     base, splits = make_base(), make_splits(batch_size=24)
     # Two names for one policy differ by nothing: same heads, same orders, same draws.
@@ -233,6 +234,7 @@ def test_too_little_to_tell_says_what_is_missing(make_splits, seeds, photos, noi
         assert ": can't tell. " in said and missing in said
 
 
+@pytest.mark.slow
 def test_with_no_true_difference_few_runs_seldom_claim_one(make_splits):
     splits, claims = make_splits(), 0
     labels = splits.valid.labels[:, 0]

@@ -54,6 +54,7 @@ def test_the_same_policy_is_worth_what_it_is():
     np.testing.assert_allclose(found["worth"], COUNTS)
 
 
+@pytest.mark.slow
 def test_the_interval_covers_the_planted_worth_as_often_as_it_says():
     covered = []
     for draw in range(100):

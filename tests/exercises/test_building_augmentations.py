@@ -5,6 +5,8 @@ from exercise_answers import AnswerTests, run_notebook
 
 from course_utils.exercises.building_augmentations import QUESTIONS
 
+pytestmark = pytest.mark.slow
+
 GRADED = [question for question in QUESTIONS if question.observe]
 
 RIGHT = {

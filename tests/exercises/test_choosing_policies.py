@@ -196,11 +196,13 @@ class TestAnswers(AnswerTests):
     stem, graded, right, wrong = "03", QUESTIONS, RIGHT, WRONG
 
 
+@pytest.mark.slow
 def test_filled_with_solutions_every_check_passes():
     boxes, _ = run({question.name: question.code for question in QUESTIONS})
     assert {box.state for box in boxes.values()} == {"right"}, boxes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(5))
 def test_filled_with_mistakes_no_check_passes(number):
     boxes, _ = run({name: listed[number][0] for name, listed in WRONG.items()})

@@ -96,11 +96,13 @@ class TestAnswers(AnswerTests):
     stem, graded, right, wrong = "01", QUESTIONS, RIGHT, WRONG
 
 
+@pytest.mark.slow
 def test_filled_with_solutions_every_check_passes(make_run):
     boxes, _ = make_run({question.name: question.code for question in QUESTIONS})
     assert {box.state for box in boxes.values()} == {"right"}, boxes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(5))
 def test_filled_with_mistakes_no_check_passes(make_run, number):
     # The notebook takes its step after the prediction: an answer cannot use `diff`.

@@ -17,6 +17,7 @@ def count_refusals(fits, runs=RUNS):
     return sum(not fits() for _ in range(runs))
 
 
+@pytest.mark.slow
 def test_right_draws_are_refused_no_more_than_the_level_says(random):
     # At 1e-4, three or more refusals in 3,000 runs have a probability of 0.4 %.
     def uniform():

@@ -8,6 +8,8 @@ from course_utils.exercises.framework import probes, views
 from course_utils.exercises.framework.judgements import STRANGE
 from course_utils.exercises.framework.reading import Misread
 
+pytestmark = pytest.mark.slow
+
 
 def see(**settings):
     observed = probes.observe_transformation(Augmentation(**settings), probe_seed=3)

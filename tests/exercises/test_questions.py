@@ -197,6 +197,7 @@ def test_the_command_line_prints_the_report(capsys):
         cli.main(["exercises"])
 
 
+@pytest.mark.slow
 def test_questions_load_without_tensorflow_and_widgets():
     code = (
         "import sys; from course_utils.exercises import vehicle_questions; "

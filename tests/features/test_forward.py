@@ -76,6 +76,7 @@ def count_compiled(monkeypatch):
 # Features
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 8, 31, 32, 33])
 @pytest.mark.parametrize("way", ["plain", "Winograd"])
 def test_features_are_the_bases_own(any_channels, timed, monkeypatch, count, way):
@@ -214,6 +215,7 @@ class LessBatchMean(layers.Layer):
         return inputs - keras.ops.mean(inputs, axis=0, keepdims=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", [Forgetful(0.5), LessBatchMean()])
 def test_a_way_that_says_otherwise_is_not_taken(any_channels, capsys, layer):
     base = keras.Sequential(
@@ -228,6 +230,7 @@ def test_a_way_that_says_otherwise_is_not_taken(any_channels, capsys, layer):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", forward.PRECISIONS)
 def test_a_copy_keeps_what_a_layer_derives_from_its_weights(any_channels, timed, precision):
     normal = layers.Normalization()
@@ -261,6 +264,7 @@ WIRINGS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WIRINGS)
 def test_operations_that_are_no_layers_are_copied_too(any_channels, timed, name):
     base, images = build_wired(WIRINGS[name]), draw_images()

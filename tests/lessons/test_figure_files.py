@@ -28,6 +28,8 @@ from course_utils.core import environment
 from course_utils.figures.base import DescribedFigure
 from course_utils.lessons import figure_files, gallery, notebooks, published
 
+pytestmark = pytest.mark.slow
+
 # Each series of Matplotlib places text and ticks a little differently.
 drawn_alike = pytest.mark.skipif(
     matplotlib.__version__.split(".")[:2]

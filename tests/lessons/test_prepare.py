@@ -15,6 +15,8 @@ from course_utils.lessons import check, doctor, prepare
 from course_utils.lessons.guesses import keep_guess
 from course_utils.models import vgg16
 
+pytestmark = pytest.mark.slow
+
 QUICK = settings.load_settings("quick")
 
 

@@ -255,6 +255,7 @@ def realised_factors(make_watched_base, layer, photos):
     return fitted.std(axis=(2, 3, 4)).ravel() / photos.read([0]).std()
 
 
+@pytest.mark.slow
 def test_contrast_really_spans_a_half_to_one_and_a_half(make_watched_base, same_photo):
     (layer,) = Augmentation(contrast=0.5).layers(seed=1)
     factors = realised_factors(make_watched_base, layer, same_photo)

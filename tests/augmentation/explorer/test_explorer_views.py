@@ -124,6 +124,7 @@ def anonymous_memory():
     return found.uss if hasattr(found, "uss") else found.rss
 
 
+@pytest.mark.slow
 def test_layers_of_new_settings_leave_little_memory_behind():
     """What is kept for use again is 15 KB each; TensorFlow would keep 35 KB more, for good."""
 
@@ -148,6 +149,7 @@ def test_building_layers_again_leaves_the_names_of_a_notebook_alone():
     assert count[1] == count[0] + 1
 
 
+@pytest.mark.slow
 def test_five_hundred_moves_leak_nothing(splits):
     splits.train = RandomPhotos(4, 32, 32)
     explorer = AugmentationExplorer(splits, Augmentation(flip="horizontal"))
