@@ -157,7 +157,11 @@ def test_every_message_is_on_the_page(words):
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", "CONTRIBUTING.md", "docs/README.md", "data/README.md"]
+    "name",
+    [
+        *("README.md", "CONTRIBUTING.md", "data/README.md"),
+        *sorted(path.relative_to(PROJECT).as_posix() for path in (PROJECT / "docs").glob("*.md")),
+    ],
 )
 def test_paths_and_links_of_the_pages_exist(name):
     page = PROJECT / name
@@ -166,12 +170,12 @@ def test_paths_and_links_of_the_pages_exist(name):
     assert not [path for path in linked if not (page.parent / path).exists()]
     folders = "course_utils|notebooks|tests|benchmarks|studies|docs"
     named = re.findall(rf"`((?:{folders})/[\w./-]*)`", text)
-    new = "notebooks/07-its-name.ipynb"  # what a recipe adds
+    new = "notebooks/11-its-name.ipynb"  # what a recipe adds
     assert not [path for path in named if not (PROJECT / path).exists() and path != new]
 
 
 def test_the_table_of_packages_names_each_one():
-    text = (PROJECT / "README.md").read_text(encoding="utf-8")
+    text = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     (row,) = re.findall(r"^\| `course_utils/` \|.*", text, re.MULTILINE)
     packages = {path.parent.name for path in (PROJECT / "course_utils").glob("*/__init__.py")}
     assert packages == {*re.findall(r"`(\w+)`", row)}

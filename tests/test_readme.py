@@ -11,10 +11,11 @@ from course_utils.lessons import notebooks
 
 PROJECT = environment.project_dir()
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
+PAGES = {path.name: path.read_text(encoding="utf-8") for path in (PROJECT / "docs").glob("*.md")}
 
 
 def test_the_sections_that_answer_misconceptions_exist():
-    table = README.split("### Common misconceptions")[1].split("###")[0]
+    table = PAGES["instructors.md"].split("## Common misconceptions")[1]
     named = re.findall(r"(exercise \d\d|\b\d\d), \*([^*]+)\*", table)
     assert len(named) >= 10
     for number, section in named:
@@ -23,9 +24,21 @@ def test_the_sections_that_answer_misconceptions_exist():
         assert f"## {section}\n" in f"{text}\n", (number, section)
 
 
-@pytest.mark.parametrize("command", ["check", "figures", "fetch", "exercises", "doctor", "clean"])
-def test_the_readme_tells_of_every_command(command):
-    assert f"course_utils {command}" in README
+@pytest.mark.parametrize(
+    "command",
+    ["check", "figures", "fetch", "exercises", "doctor", "clean", "project"],
+)
+def test_the_pages_tell_of_every_command(command):
+    told = "
+".join([README, *PAGES.values()])
+    assert f"course_utils {command}" in told or f"`{command}" in told
+
+
+def test_the_readme_lists_every_lesson_and_fits_one_screen():
+    for number, path in notebooks.list_lessons().items():
+        assert f"`{path.stem}`" in README or number.startswith("exercises/")
+    words = re.sub(r"```.*?```", "", README, flags=re.DOTALL).split()
+    assert len(words) < 600
 
 
 def test_the_workflow_runs_the_readme_s_test_command_on_the_pythons_it_promises():

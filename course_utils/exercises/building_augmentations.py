@@ -64,14 +64,14 @@ Q1 = Question(
     hints=(
         "Two layers are enough. Print what one of them draws: "
         "`layer.get_random_transformation(images, training=True)`.",
-        "A single number for contrast means upward only; a pair `(down, up)` means both ways.",
+        "A single number for contrast means upward only; a pair `(0.3, 0.3)`, both ways.",
         '`RandomFlip("horizontal")`, and `RandomContrast` with `(0.3, 0.3)` and `value_range`.',
     ),
     explanation="The pair lowers and raises the contrast; `value_range=(0, 1)` says what white "
     'is. The order of the two does not matter. `cu.Augmentation(flip="horizontal", '
     "contrast=0.3)` does the same. A function passes too, if it uses `training` and makes a random "
     "draw for each photo. `RandomContrast(0.3)` would only raise the contrast, and `RandomFlip()` "
-    "without a mode turns photos upside down as well.",
+    "without a mode turns half of the photos by half a turn, so that they are upside down.",
     code="""augmentation = [
     layers.RandomFlip("horizontal"),
     layers.RandomContrast((0.3, 0.3), value_range=(0, 1)),

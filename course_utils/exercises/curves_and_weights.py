@@ -224,8 +224,8 @@ def _judge_moves(observed: Mapping[str, Any]) -> str | None:
         return "The kernels, yes. A bias is a weight too, and it learns."
     if {name.split()[0] for name in named} == {"output"}:
         return (
-            "Only the output layer? The gradient goes back through it, into the layer before; "
-            "only the base stops it."
+            "Only the output layer? The gradient goes back through it to the layers before, and "
+            "all of them are updated that are not frozen."
         )
     if {name.split()[0] for name in named} == {"hidden"}:
         return "Only the hidden layer? The output layer is nearest to the loss: it moves too."

@@ -228,7 +228,7 @@ def plot_classes(
     columns: int = 12,
     title: str = "Photos by class",
 ) -> DescribedFigure:
-    """Shows photos class by class, closely side by side: a class at a glance (README).
+    """Shows photos class by class, closely side by side: a class at a glance (docs/photos.md).
 
     Args:
         images: float in [0, 1], shape (count, height, width, 3).

@@ -1,4 +1,4 @@
-"""The figures of the lessons and the README, each drawn by one function.
+"""The figures of the lessons and the pages, each drawn by one function.
 
 To add one, write a function that returns a `DescribedFigure`, with the line `@figure(…)` above
 it. The pictures are made as the lessons make them, with the same functions of the package
@@ -91,10 +91,10 @@ def figure(lesson: str, *, source: str) -> Callable:
     return register
 
 
-# --- README ------------------------------------------------------------------------------
+# --- docs --------------------------------------------------------------------------------
 
 
-@figure("README", source=NOTHING)
+@figure("docs", source=NOTHING)
 def synthetic_vehicles() -> DescribedFigure:
     images, labels, _ = make_synthetic_vehicles(48)
     title = "Synthetic vehicles from the course kit"

@@ -309,9 +309,9 @@ def test_lessons_show_the_very_figures_of_the_gallery():
     assert compared == len(shown)
 
 
-def test_the_readme_shows_a_figure_of_the_gallery_with_alt_text():
-    readme = (environment.project_dir() / "README.md").read_text(encoding="utf-8")
-    assert "](docs/figures/synthetic-vehicles.png)" in readme
+def test_the_folder_of_figures_holds_those_of_the_gallery_alone():
+    page = (environment.project_dir() / "docs" / "photos.md").read_text(encoding="utf-8")
+    assert "](figures/synthetic-vehicles.png)" in page
     listed = subprocess.run(
         ["git", "ls-files", "docs/figures"],
         cwd=environment.project_dir(),
