@@ -161,6 +161,47 @@ def exercises(*, test: str | None, answers: bool, sheet: str | None, score: Path
     return 0
 
 
+def start(folder: Path) -> int:
+    """Puts working copies of the notebooks into a folder, or updates those there."""
+    from course_utils.lessons.workspace import start_folder
+
+    for update in start_folder(folder):
+        print(update)
+    print(f"Work there: jupyter lab {folder}")
+    return 0
+
+
+def export(numbers: list[str], file_format: str, out: Path) -> int:
+    """Writes lessons as slides, pages or PDF files."""
+    from course_utils.lessons import export, notebooks
+
+    for path in notebooks.choose_lessons(numbers):
+        print(f"Look at {export.export_lesson(path, file_format, out)}", flush=True)
+    return 0
+
+
+def share(path: Path) -> int:
+    """Writes the student's guesses and bets to a file without a name."""
+    from course_utils.lessons.class_results import share_guesses
+
+    print(f"{share_guesses(path)} guesses and bets in {path}. Hand it in only if you want to.")
+    return 0
+
+
+def class_results(folder: Path, out: Path) -> int:
+    """Gathers a class's guesses and bets as one page."""
+    from course_utils.lessons import class_results
+
+    students, unread = class_results.read_class(folder)
+    for path, why in unread.items():
+        print(f"Not read: {path}: {why}")
+    page = class_results.write_class_page(
+        students, class_results.read_outcomes(), out / "class.html"
+    )
+    print(f"{len(students)} students. Look at {page}")
+    return 0
+
+
 def grade(folder: Path, out: Path, *, at_once: int, memory: float, unsafe: bool) -> int:
     """Grades a folder of students' notebooks; 1 if a file could not be read."""
     from course_utils.grading import sandbox, submissions
@@ -226,6 +267,9 @@ def main(arguments: list[str] | None = None) -> int:
     checking.add_argument("lessons", nargs="*", help="numbers such as 02 or exercises/01 (all)")
     checking.add_argument("--out", type=Path, help="folder for the pages (runs/check)")
     checking.add_argument("--data", help="a folder or archive of photos, or synthetic")
+    checking.add_argument(
+        "--cell-minutes", type=float, help="how long a cell may take (30; in the full profile 300)"
+    )
     checking.add_argument("--profile", help="quick or full, whatever a notebook says")
     drawing = commands.add_parser("figures", help="draw the figures of the lessons and the README")
     drawing.add_argument("--out", type=Path, help="folder for the files (runs/figures)")
@@ -233,6 +277,17 @@ def main(arguments: list[str] | None = None) -> int:
     drawing.add_argument("--format", choices=("png", "svg", "pdf"), default="png")
     drawing.add_argument("--data", help="a folder or archive of photos (synthetic)")
     drawing.add_argument("--check", action="store_true", help="compare with docs/figures instead")
+    starting = commands.add_parser("start", help="working copies of the notebooks, or their update")
+    starting.add_argument("folder", type=Path, help="where to; what you have written there stays")
+    exporting = commands.add_parser("export", help="write lessons as slides, pages or PDF files")
+    exporting.add_argument("lessons", nargs="+", help="numbers such as 02, or all")
+    exporting.add_argument("--to", choices=("slides", "html", "pdf"), default="html")
+    exporting.add_argument("--out", type=Path, help="folder for the files (runs/export)")
+    sharing = commands.add_parser("share", help="your guesses and bets as a file without a name")
+    sharing.add_argument("file", type=Path, help="the file, such as guesses.json")
+    gathering = commands.add_parser("class", help="the guesses and bets of a class as one page")
+    gathering.add_argument("folder", type=Path, help="with one file for each student, from share")
+    gathering.add_argument("--out", type=Path, help="folder for the page (runs/class)")
     grading = commands.add_parser("grade", help="grade a folder of students' exercise notebooks")
     grading.add_argument("folder", type=Path, help="the folder, as it comes out of an LMS")
     grading.add_argument("--out", type=Path, help="folder for the table and the page (runs/grades)")
@@ -301,6 +356,14 @@ def _run_command(parser: argparse.ArgumentParser, chosen: argparse.Namespace) ->
         return exercises(
             test=chosen.test, answers=chosen.answers, sheet=chosen.sheet, score=chosen.score
         )
+    if chosen.command == "start":
+        return start(chosen.folder)
+    if chosen.command == "export":
+        return export(chosen.lessons, chosen.to, chosen.out or runs / "export")
+    if chosen.command == "share":
+        return share(chosen.file)
+    if chosen.command == "class":
+        return class_results(chosen.folder, chosen.out or runs / "class")
     if chosen.command == "grade":
         return grade(
             chosen.folder,
@@ -325,6 +388,8 @@ def _asked_for(chosen: argparse.Namespace) -> dict[str, str]:
         asked["COURSE_DATA_DIR"] = named
     if chosen.profile:
         asked["COURSE_PROFILE"] = chosen.profile
+    if chosen.cell_minutes:
+        asked["COURSE_CELL_MINUTES"] = str(chosen.cell_minutes)
     return asked
 
 

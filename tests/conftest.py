@@ -4,11 +4,6 @@ import os
 import signal
 import sys
 
-# Set while pytest collects, before any notebook's kernel starts: kernels inherit them, so that
-# the lessons run on synthetic vehicles whatever the machine holds.
-os.environ["COURSE_DATA_DIR"] = "synthetic"
-os.environ["COURSE_PROFILE"] = "quick"
-
 # A shell starts what runs in the background with the interrupt ignored, for all that it starts in
 # turn; the tests of interrupts need it as it is by default.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -23,6 +23,10 @@ from course_utils.lessons import published
 from course_utils.lessons.gallery import FIGURES, NOTHING, PHOTOS, Entry
 
 MANIFEST = "manifest.json"
+LICENSE = (
+    "The figures and the synthetic vehicles in them: MIT, as the course kit (LICENSE in the "
+    "project's folder)."
+)
 PACKAGES = ("matplotlib", "numpy", "pandas", "pillow", "keras", "tensorflow")
 # Pictures are compared by the mean colors of patches of 8 × 8 pixels. Rounding and the smoothing of
 # letters, which differ between machines, average out there; of a dot in another color, however
@@ -91,8 +95,8 @@ def write_figures(
         file_format: `"png"`, `"svg"` or `"pdf"`.
 
     Returns:
-        The manifest: `versions`, and `figures` by name, each with lesson, file, title, alt text,
-        seed, data and SHA-256.
+        The manifest: `license`, `versions`, and `figures` by name, each with lesson, file, title,
+        alt text, seed, data and SHA-256.
 
     Raises:
         ValueError: If real photos were to go among the committed figures.
@@ -126,7 +130,9 @@ def write_figures(
             **about,
             "sha256": hashlib.sha256(content).hexdigest(),
         }
+    synthetic = str(photos) == environment.SYNTHETIC
     manifest = {
+        "license": LICENSE if synthetic else f"{LICENSE} Photos in them: as their source says.",
         "versions": _list_versions(),
         "figures": {name: described[name] for name in FIGURES if name in described},
     }

@@ -17,9 +17,12 @@ PAGE = """{%- extends 'lab/index.html.j2' -%}
 src="data:image/png;base64,{{ output.data['image/png'] }}">
 </div>
 {%- endblock -%}"""
+PLACES = ("", "notebooks", "notebooks/exercises")  # below the project, for a file by its name
 # The tag of cells that only check what the lesson relies on, collapsed in JupyterLab.
 GUARD = "guard"
-CELL_LIMIT = 4 * 3600  # seconds; the full profile takes hours on a CPU
+# Minutes that a cell may take. In the quick profile the longest takes a few; in the full profile,
+# which is asked for by COURSE_PROFILE, a training takes hours on a CPU.
+CELL_MINUTES, FULL_CELL_MINUTES = 30, 300
 
 
 def list_lessons() -> dict[str, Path]:
@@ -34,7 +37,8 @@ def find_lesson(number: str) -> Path:
     """Returns a lesson's notebook.
 
     Args:
-        number: The lesson's number, such as `"02"` or `"2"`, or the notebook's file name.
+        number: The lesson's number, such as `"02"` or `"2"`, a lesson's file name, or the path of
+            any notebook.
 
     Returns:
         The path of the notebook.
@@ -45,8 +49,13 @@ def find_lesson(number: str) -> Path:
     lessons = list_lessons()
     head, _, tail = number.rpartition("/")
     name = f"{head}/{tail.zfill(2)}".lstrip("/") if tail.isdigit() else number
-    by_name = {path.name: path for path in lessons.values()}
-    found = lessons.get(name) or by_name.get(Path(number).name)
+    found = lessons.get(name)
+    if not found and number.endswith(".ipynb"):
+        # That very file, wherever it is; never another one of the same name.
+        beside = (Path(number), *(environment.project_dir() / part / number for part in PLACES))
+        found = next((path.resolve() for path in beside if path.is_file()), None)
+        if not found:
+            raise ValueError(f"Expected a notebook's path, found no file {number}.")
     if not found:
         raise ValueError(f"Expected one of the lessons {', '.join(lessons)}, received {number!r}.")
     return found
@@ -56,9 +65,33 @@ def name_below_notebooks(path: Path) -> str:
     """Returns a notebook's path in notebooks/ without its extension, with `/` on every system.
 
     Args:
-        path: A notebook's path, as `list_lessons` returns it.
+        path: A notebook's path; of one from elsewhere the file name is taken.
     """
-    return path.relative_to(environment.project_dir() / "notebooks").with_suffix("").as_posix()
+    folder = environment.project_dir() / "notebooks"
+    below = path.relative_to(folder) if path.is_relative_to(folder) else Path(path.name)
+    return below.with_suffix("").as_posix()
+
+
+def choose_cell_minutes() -> float:
+    """Returns how many minutes a cell may take before its notebook is stopped.
+
+    Raises:
+        ValueError: If COURSE_CELL_MINUTES is no number above 0.
+    """
+    written = os.environ.get("COURSE_CELL_MINUTES", "")
+    if not written:
+        full = os.environ.get("COURSE_PROFILE") == "full"
+        return FULL_CELL_MINUTES if full else CELL_MINUTES
+    try:
+        minutes = float(written)
+    except ValueError:
+        minutes = 0.0
+    if not 0 < minutes < float("inf"):
+        raise ValueError(
+            f"Expected minutes above 0 in COURSE_CELL_MINUTES, received {written!r}. Write for "
+            "example 30, or leave it out."
+        )
+    return minutes
 
 
 def run_lesson(
@@ -134,7 +167,7 @@ def build_client(
     os.environ["PYTEST_CURRENT_TEST"] = "1"
     return Client(
         notebook,
-        timeout=CELL_LIMIT,
+        timeout=round(60 * choose_cell_minutes()),
         kernel_name="python3",
         resources={"metadata": {"path": str(path.parent)}},
         store_widget_state=False,

@@ -19,13 +19,39 @@ def write(path, *sources):
     return path
 
 
-def test_lessons_are_found_by_number_and_by_name(project):
+def test_lessons_are_found_by_number_and_by_name(project, monkeypatch):
+    monkeypatch.chdir(project)
     lesson = write(project / "notebooks" / "02-data-augmentation.ipynb")
     exercise = write(project / "notebooks" / "exercises" / "02-build.ipynb")
     for name in ("02", "2", "02-data-augmentation.ipynb", "notebooks/02-data-augmentation.ipynb"):
         assert notebooks.find_lesson(name) == lesson
     assert notebooks.find_lesson("exercises/02") == exercise
     assert list(notebooks.choose_lessons(["all"])) == [lesson, exercise]
+
+
+def test_a_path_is_that_very_file_or_refused(project, tmp_path, monkeypatch):
+    write(project / "notebooks" / "02-data-augmentation.ipynb")
+    (tmp_path / "mine").mkdir()
+    own = write(tmp_path / "mine" / "02-data-augmentation.ipynb")
+    assert notebooks.find_lesson(str(own)) == own
+    monkeypatch.chdir(own.parent)
+    assert notebooks.find_lesson(own.name) == own
+    assert notebooks.name_below_notebooks(own) == own.stem
+    with pytest.raises(ValueError, match="found no file other/02-data"):
+        notebooks.find_lesson("other/02-data-augmentation.ipynb")
+
+
+def test_a_cell_has_minutes_not_hours(monkeypatch):
+    monkeypatch.delenv("COURSE_PROFILE", raising=False)
+    assert notebooks.choose_cell_minutes() == 30
+    monkeypatch.setenv("COURSE_PROFILE", "full")
+    assert notebooks.choose_cell_minutes() == 300
+    monkeypatch.setenv("COURSE_CELL_MINUTES", "2.5")
+    assert notebooks.choose_cell_minutes() == 2.5
+    for wrong in ("soon", "-1", "nan", "inf"):
+        monkeypatch.setenv("COURSE_CELL_MINUTES", wrong)
+        with pytest.raises(ValueError, match="minutes above 0"):
+            notebooks.choose_cell_minutes()
 
 
 def test_an_unknown_lesson_is_answered_with_the_known_ones(project):

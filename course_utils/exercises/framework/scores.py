@@ -44,8 +44,8 @@ def read_answers(path: Path) -> pd.DataFrame:
     if unknown:
         raise ValueError(f"Expected the form before or after, received {unknown[0]!r}.")
     answers = table.iloc[:, 2:]
-    wrong = answers[~answers.isin([*LETTERS, ""])].stack().tolist()
-    if wrong:
+    wrong = answers.to_numpy()[~answers.isin([*LETTERS, ""]).to_numpy()]
+    if len(wrong):
         raise ValueError(f"Expected the answers a, b, c or nothing, received {wrong[0]!r}.")
     twice = table[table.duplicated(["student", "form"])]
     if len(twice):
