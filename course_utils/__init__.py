@@ -16,6 +16,7 @@ _EXPORTS = {
     "guess": "lessons.guesses",
     "reveal": "lessons.guesses",
     "score_bet": "lessons.guesses",
+    "describe_claims": "lessons.published",
     "load_results": "lessons.published",
     # Photos.
     "load_car_or_truck": "data.dataset",
@@ -38,6 +39,7 @@ _EXPORTS = {
     "evaluate_robustness": "evaluation.robustness",
     "evaluate_subgroups": "evaluation.subgroups",
     # Figures.
+    "plot_affinity": "figures.comparisons",
     "plot_confusion": "figures.comparisons",
     "plot_differences": "figures.comparisons",
     "plot_pairs": "figures.comparisons",

@@ -257,3 +257,49 @@ def plot_confusion(
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     return fig
+
+
+@course_style
+def plot_affinity(table: pd.DataFrame, *, title: str) -> DescribedFigure:
+    """Shows each policy's affinity and diversity, with 95 % intervals.
+
+    Args:
+        table: As `evaluate_affinity` returns it: a row for each policy, with `affinity`,
+            `diversity`, and the ends of their intervals, `…_low` and `…_high`.
+        title: Of the figure.
+
+    Returns:
+        The figure, with its alt text.
+
+    Raises:
+        ValueError: If there is no row, or a column is missing.
+
+    Example:
+        >>> row = {"affinity": 0.9, "affinity_low": 0.8, "affinity_high": 1.0}
+        >>> row |= {"diversity": 1.5, "diversity_low": 1.4, "diversity_high": 1.6}
+        >>> plot_affinity(pd.DataFrame([row], index=["flip"]), title="Two numbers").alt_text
+        'Two numbers. Affinity and diversity of each policy. flip: affinity 0.90, diversity 1.50.'
+    """
+    columns = [
+        f"{name}{end}" for name in ("affinity", "diversity") for end in ("", "_low", "_high")
+    ]
+    check_columns(table, columns, "Take it from `evaluate_affinity`.")
+    parts = [
+        f"{row.Index}: affinity {row.affinity:.2f}, diversity {row.diversity:.2f}."
+        for row in table.itertuples()
+    ]
+    alt_text = " ".join(["Affinity and diversity of each policy.", *parts])
+    fig = DescribedFigure(title=title, alt_text=alt_text, figsize=(7.6, 5.0))
+    ax = fig.add_subplot()
+    for line in (ax.axvline, ax.axhline):
+        line(1, color=GRAY, linestyle=":")
+    for row in table.itertuples():
+        ax.plot((row.affinity_low, row.affinity_high), [row.diversity] * 2, color=COLORS[0])
+        ax.plot([row.affinity] * 2, (row.diversity_low, row.diversity_high), color=COLORS[0])
+        ax.plot(row.affinity, row.diversity, "o", color="black")
+        place = {"xytext": (6, 4), "textcoords": "offset points"}
+        ax.annotate(row.Index, (row.affinity, row.diversity), **place)
+    ax.margins(0.15)
+    ax.set_xlabel("affinity: accuracy on augmented by accuracy on clean validation photos")
+    ax.set_ylabel("diversity: training loss by that without augmentation")
+    return fig

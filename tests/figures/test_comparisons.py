@@ -102,3 +102,18 @@ def test_confusion_writes_every_count_and_names_the_frequent_mistakes():
 def test_a_confusion_that_is_none_is_refused(matrix):
     with pytest.raises(ValueError, match="Expected counts, 2 × 2 for the classes Car, Truck"):
         comparisons.plot_confusion(matrix, ("Car", "Truck"), title="None")
+
+
+def test_affinity_and_diversity_have_a_dot_and_two_intervals_for_each_policy():
+    ends = {f"{name}_{end}": 1.0 for name in ("affinity", "diversity") for end in ("low", "high")}
+    rows = [{"affinity": 0.95, "diversity": 1.2}, {"affinity": 0.6, "diversity": 2.5}]
+    table = pd.DataFrame([ends | row for row in rows], index=["flip", "everything"])
+    figure = comparisons.plot_affinity(table, title="Why does it help?")
+    assert "everything: affinity 0.60, diversity 2.50." in figure.alt_text
+    (ax,) = figure.axes
+    dots = [line.get_xydata()[0].tolist() for line in ax.lines if line.get_marker() == "o"]
+    assert dots == [[0.95, 1.2], [0.6, 2.5]]
+    assert [text.get_text() for text in ax.texts] == ["flip", "everything"]
+    assert figure.to_png()
+    with pytest.raises(ValueError, match="diversity_high.*`evaluate_affinity`"):
+        comparisons.plot_affinity(table.drop(columns="diversity_high"), title="Odd")
