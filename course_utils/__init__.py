@@ -39,7 +39,6 @@ _EXPORTS = {
     "evaluate_robustness": "evaluation.robustness",
     "evaluate_subgroups": "evaluation.subgroups",
     # Figures.
-    "plot_affinity": "figures.comparisons",
     "plot_confusion": "figures.comparisons",
     "plot_differences": "figures.comparisons",
     "plot_pairs": "figures.comparisons",
