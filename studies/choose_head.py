@@ -8,6 +8,7 @@ all policies together. The table goes to data/results/heads.csv.
 """
 
 import argparse
+import hashlib
 from dataclasses import replace
 
 import numpy as np
@@ -15,10 +16,12 @@ import pandas as pd
 from publish import POLICIES, PRECISION, SEED
 from published_tables import write_table
 
-from course_utils.core import backend, settings
+from course_utils.core import backend, cache, settings
 from course_utils.data.dataset import Splits, choose_balanced, load_car_or_truck
 from course_utils.evaluation.runs import build_heads
+from course_utils.features.views import list_views
 from course_utils.models.classifier import build_classifier, build_imagenet_preprocessing
+from course_utils.models.fingerprints import fingerprint_base
 from course_utils.models.partition import split_model
 from course_utils.models.vgg16 import load_vgg16_base
 from course_utils.training.heads import Order, in_order, measure_losses, open_features
@@ -59,23 +62,35 @@ def measure_heads(splits: Splits, base, policies, *, activation: str, runs: int)
         stored, clean, valid = open_features(parts, splits, **options)
         # None of these is a seed of the published comparisons.
         seeds = range(1000 + number, 1000 + runs, len(policies))
-        heads = build_heads(base, seeds, activation)
-        order = Order(SEED, seeds)
-        size = splits.train.batch_size
-        heads.fit(stored, labels, order=order, batch_size=size, epochs=EPOCHS)
-        alive = heads.predict(in_order([clean], labels))[1]
-        probabilities = heads.predict(in_order([valid], splits.valid.labels))[0]
-        right = (probabilities > 0.5) == (splits.valid.labels > 0.5)
+        keys = hashlib.sha256(np.concatenate([splits.train.keys, splits.valid.keys])).hexdigest()
+        views = [view.fingerprint for view in list_views(layers, views=VIEWS, seed=SEED)]
+        about = [activation, list(seeds), EPOCHS, clean.precision, fingerprint_base(base)]
+
+        def train(stored=stored, clean=clean, valid=valid, seeds=seeds) -> dict[str, np.ndarray]:
+            heads = build_heads(base, seeds, activation)
+            order, size = Order(SEED, seeds), splits.train.batch_size
+            heads.fit(stored, labels, order=order, batch_size=size, epochs=EPOCHS)
+            probabilities = heads.predict(in_order([valid], splits.valid.labels))[0]
+            right = (probabilities > 0.5) == (splits.valid.labels > 0.5)
+            return {
+                "loss": measure_losses(probabilities, splits.valid.labels).mean(axis=0),
+                "accuracy": right.mean(axis=0),
+                "dead": ~heads.predict(in_order([clean], labels))[1],
+            }
+
+        # Kept, so that a study that is stopped goes on with the next policy.
+        kept = cache.load_or_make(cache.name_entry("heads", [*about, views, keys]), train)
+        found = {name: kept[name][:] for name in ("loss", "accuracy", "dead")}
         columns = {
             "head": activation,
             "policy": name,
             "seed": list(seeds),
-            "loss": measure_losses(probabilities, splits.valid.labels).mean(axis=0),
-            "accuracy": right.mean(axis=0),
-            "dead_head": ~alive,
+            "loss": found["loss"],
+            "accuracy": found["accuracy"],
+            "dead_head": found["dead"],
         }
         tables.append(pd.DataFrame(columns))
-        print(f"{activation}, {name}: {np.sum(~alive)} of {len(seeds)} died", flush=True)
+        print(f"{activation}, {name}: {found['dead'].sum()} of {len(seeds)} died", flush=True)
     return pd.concat(tables, ignore_index=True)
 
 
