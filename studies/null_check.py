@@ -8,18 +8,20 @@ table goes to data/results/null-check.csv.
 """
 
 import argparse
+import hashlib
 
 import numpy as np
 import pandas as pd
 from published_tables import write_table
 
 from course_utils.augmentation.policy import Augmentation
-from course_utils.core import backend, settings
+from course_utils.core import backend, cache, settings
 from course_utils.data.dataset import load_car_or_truck
 from course_utils.data.duplicates import group_near_duplicates
 from course_utils.evaluation.runs import build_heads, is_right
 from course_utils.evaluation.statistics import estimate_difference
 from course_utils.models.classifier import build_classifier
+from course_utils.models.fingerprints import fingerprint_base
 from course_utils.models.partition import split_model
 from course_utils.models.vgg16 import load_vgg16_base
 from course_utils.training.heads import Order, in_order, measure_losses, open_features
@@ -31,7 +33,7 @@ LEAST_COVERAGE = 0.93
 
 
 def measure_null(stored, valid, splits, base, *, seeds: int, comparisons: int) -> pd.DataFrame:
-    """Returns a row for each comparison and measure: its difference, interval and p-value.
+    """Returns a row for each comparison and measure: its difference and interval.
 
     Args:
         stored: The training photos' features in each stored view.
@@ -41,39 +43,37 @@ def measure_null(stored, valid, splits, base, *, seeds: int, comparisons: int) -
         seeds: Runs in each of the two arms of a comparison.
         comparisons: How many.
     """
-    clusters, rows = group_near_duplicates(splits.valid), []
+    clusters, tables = group_near_duplicates(splits.valid), []
+    keys = hashlib.sha256(np.concatenate([splits.train.keys, splits.valid.keys])).hexdigest()
     together = max(AT_ONCE // seeds, 1)
     for first in range(0, comparisons, together):
         count = min(together, comparisons - first)
         runs = range(10_000 + first * seeds, 10_000 + (first + count) * seeds)
-        arms = []
-        for draws in (SEED, SEED + 1):
-            heads = build_heads(base, runs, "leaky_relu")
-            heads.fit(
-                stored,
-                splits.train.labels,
-                order=Order(draws, runs),
-                batch_size=splits.train.batch_size,
-                epochs=EPOCHS,
-            )
-            arms.append(heads.predict(in_order([valid], splits.valid.labels))[0])
-        for measure, function in (("accuracy", is_right), ("loss", measure_losses)):
-            one, other = (function(arm, splits.valid.labels).T.astype(float) for arm in arms)
-            for differences in np.split(one - other, count):
-                estimate = estimate_difference(differences, clusters)
-                interval = estimate.interval()
-                rows.append(
-                    {
-                        "measure": measure,
-                        "seeds": seeds,
-                        "difference": estimate.mean,
-                        "low": interval.low,
-                        "high": interval.high,
-                        "p_value": estimate.p_value(),
-                    }
-                )
+
+        def train(runs=runs, count=count) -> dict[str, np.ndarray]:
+            arms = []
+            for draws in (SEED, SEED + 1):
+                heads = build_heads(base, runs, "leaky_relu")
+                order, size = Order(draws, runs), splits.train.batch_size
+                heads.fit(stored, splits.train.labels, order=order, batch_size=size, epochs=EPOCHS)
+                arms.append(heads.predict(in_order([valid], splits.valid.labels))[0])
+            found = {}
+            for measure, function in (("accuracy", is_right), ("loss", measure_losses)):
+                one, other = (function(arm, splits.valid.labels).T.astype(float) for arm in arms)
+                estimates = [
+                    estimate_difference(each, clusters) for each in np.split(one - other, count)
+                ]
+                found[measure] = np.array([estimate.interval() for estimate in estimates])
+            return found
+
+        # Kept, so that a study that is stopped goes on with the next comparisons.
+        about = [seeds, first, count, EPOCHS, len(stored), keys, fingerprint_base(base)]
+        kept = cache.load_or_make(cache.name_entry("null-check", about), train)
+        for measure in ("accuracy", "loss"):
+            table = pd.DataFrame(kept[measure][:], columns=["difference", "low", "high"])
+            tables.append(table.assign(measure=measure, seeds=seeds))
         print(f"{seeds} runs in each arm: {first + count:,} comparisons", flush=True)
-    return pd.DataFrame(rows)
+    return pd.concat(tables, ignore_index=True)
 
 
 def main() -> None:
