@@ -88,12 +88,14 @@ class Study:
         base: The frozen VGG16.
         notes: Lines that say so above every table.
         client: Of a Dask cluster, or `None` for this machine alone.
+        only: The policies that take part where there are many; none stands for all.
     """
 
     splits: Splits
     base: keras.Model
     notes: tuple[str, ...]
     client: Any = None
+    only: tuple[str, ...] = ()
 
     def compare(self, policies, *, views=VIEWS, splits=None, **options) -> Comparison:
         """Returns the head of the comparisons under each policy."""
@@ -156,8 +158,11 @@ def correct_measures(table: pd.DataFrame) -> pd.DataFrame:
 
 def publish_policies(study: Study) -> None:
     """All policies, with affinity and diversity."""
-    found = study.compare(POLICIES)
+    policies = {name: POLICIES[name] for name in study.only or POLICIES}
+    found = study.compare(policies)
     publish_comparison(study, found, "policies", count_views)
+    if study.only:
+        return  # Affinity needs one more pass of the validation photos for each policy.
     table = evaluate_affinity(
         found, POLICIES, study.splits.valid, study.base, seed=SEED, precision=PRECISION
     )
@@ -320,9 +325,10 @@ def main() -> None:
     """Publishes the parts that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="+", choices=PARTS)
+    parser.add_argument("--only", nargs="+", default=(), choices=POLICIES, help="policies")
     parser.add_argument("--scheduler", help="address of a Dask scheduler, see docs/cluster.md")
     asked = parser.parse_args()
-    study = load_study(asked.scheduler)
+    study = replace(load_study(asked.scheduler), only=tuple(asked.only))
     for part in asked.parts:
         PARTS[part](study)
 
