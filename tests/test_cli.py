@@ -125,8 +125,8 @@ def test_doctor_names_damaged_weights(cache):
     "image, advice",
     [
         (None, "-r requirements.txt -c constraints.txt"),
-        ("COLAB_RELEASE_TAG", "first cell again; never install requirements.txt"),
-        ("KAGGLE_KERNEL_RUN_TYPE", "first cell again; never install requirements.txt"),
+        ("COLAB_RELEASE_TAG", "never install requirements.txt here"),
+        ("KAGGLE_KERNEL_RUN_TYPE", "never install requirements.txt here"),
     ],
 )
 def test_doctor_names_what_is_missing_or_too_old_and_the_right_advice(

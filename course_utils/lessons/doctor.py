@@ -14,7 +14,9 @@ from course_utils.core import cache, environment, machine, settings
 from course_utils.core.files import check_writable, folder_size
 
 PROJECT = "augmentation-course"
-KNOWN_COLAB = "2026.07"  # the newest runtime of Colab whose packages the course has run with
+# A runtime that Colab lets one choose by name. Its TensorFlow, Keras, NumPy and pandas are those of
+# environments/kaggle.txt, its ipywidgets that of environments/colab.txt.
+KNOWN_COLAB = "2026.07"
 # In bytes: weights, synthetic vehicles and features of the quick profile, with a margin.
 NEEDED_DISK = 1e9
 
@@ -50,7 +52,7 @@ def check_environment() -> list[Finding]:
         >>> check_environment()[0].thing
         'Python'
     """
-    needed = [_examine_python(), *_examine_image(), _examine_packages(), *_examine_keras()]
+    needed = [_examine_python(), *_examine_image(), examine_packages(), *_examine_keras()]
     if not all(finding.well for finding in needed):
         # The others import TensorFlow.
         return [*needed, _examine_profile(), _examine_cache(), _examine_disk()]
@@ -82,7 +84,12 @@ def _examine_image() -> list[Finding]:
     return [Finding("image", True, f"{name}'s: {advice}")]
 
 
-def _examine_packages() -> Finding:
+def examine_packages() -> Finding:
+    """Compares the packages that are installed with the bounds that the course declares.
+
+    Returns:
+        The finding: every version, or what is missing or too old and what to do.
+    """
     found, wrong = [], []
     for needed in list_requirements():
         try:
@@ -126,7 +133,10 @@ def _list_newer() -> Iterator[str]:
 
 def _advise_packages() -> str:
     if environment.image():
-        return "run the lesson's first cell again; never install requirements.txt on this image"
+        return (
+            "the lesson's first cell installs what is missing; for what is too old, choose a newer "
+            "image; never install requirements.txt here, which changes what others need"
+        )
     return "run python -m pip install -r requirements.txt -c constraints.txt"
 
 

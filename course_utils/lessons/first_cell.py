@@ -41,10 +41,11 @@ WORKING = Path("/kaggle/working/course-cache")
 def prepare() -> None:
     """Installs what a lesson needs and the machine lacks, and says what it did.
 
-    No package that is there is changed, since others of the image rely on it.
+    No package that is there is changed, since others of the image rely on it. What is too old is
+    named.
 
     Raises:
-        RuntimeError: If something cannot be installed, or is too old; the message says what to do.
+        RuntimeError: If something cannot be installed; the message says what to do.
     """
     done = []
     if "COURSE_CACHE_DIR" not in os.environ:
@@ -59,6 +60,9 @@ def prepare() -> None:
         done.append(f"Installed: {', '.join(needed.name for needed in missing)}.")
     else:
         done.append("Every package is there, so nothing was installed.")
+    found = doctor.examine_packages()
+    if not found.well:
+        done.append(f"ATTENTION: {found.found}.")
     print(f"The course is in {environment.project_dir()}.", *done)
 
 

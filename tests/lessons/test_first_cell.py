@@ -84,6 +84,26 @@ def test_on_an_image_the_course_is_fetched_once(elsewhere, image):
         assert name == "course"
 
 
+def test_without_internet_the_course_is_an_input_of_kaggle(elsewhere, monkeypatch, tmp_path):
+    inputs = tmp_path / "input" / "datasets" / "somebody" / "the-course"
+    inputs.mkdir(parents=True)
+    (tmp_path / "input" / "car-or-truck" / "train" / "Car").mkdir(parents=True)
+    package = environment.project_dir() / "course_utils"
+    (inputs / "course_utils").symlink_to(package, target_is_directory=True)
+    cell = first_cell.CELL.replace("/kaggle/input", (tmp_path / "input").as_posix())
+    monkeypatch.setattr(first_cell, "CELL", cell)
+    ended = elsewhere("print(sys.path[0])", reachable=False, KAGGLE_KERNEL_RUN_TYPE="one")
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.splitlines()[-1] == str(inputs)
+
+
+def test_what_is_too_old_is_named_and_left_alone(monkeypatch, capsys):
+    monkeypatch.setattr(doctor, "list_requirements", lambda: [Requirement("numpy>=99")])
+    monkeypatch.setattr(first_cell, "_install", lambda missing: pytest.fail("installed"))
+    first_cell.prepare()
+    assert "ATTENTION: numpy" in capsys.readouterr().out
+
+
 def test_where_the_course_cannot_be_fetched_that_is_said(elsewhere):
     ended = elsewhere(reachable=False, COLAB_RELEASE_TAG="one")
     assert ended.returncode == 1 and "Switch the internet on" in ended.stderr
@@ -105,7 +125,8 @@ def test_what_is_missing_is_installed_and_nothing_else_changed(monkeypatch, caps
     assert package == "no-such-package>=3"
     version = first_cell._find_version("numpy")
     assert f"numpy=={version}\n" in pins
-    assert "Installed: no-such-package." in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "Installed: no-such-package." in said
 
 
 def test_what_cannot_be_installed_is_said(monkeypatch):
