@@ -72,6 +72,7 @@ def test_doctor_exits_with_1_if_something_is_to_be_fixed(monkeypatch, capsys):
     assert "FIX   photos" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_doctor_examines_everything_a_lesson_needs(monkeypatch):
     monkeypatch.setenv("COURSE_DATA_DIR", "synthetic")
     things = [finding.thing for finding in doctor.check_environment()]
@@ -80,6 +81,7 @@ def test_doctor_examines_everything_a_lesson_needs(monkeypatch):
     ]
 
 
+@pytest.mark.slow
 def test_doctor_names_a_profile_that_does_not_exist(monkeypatch):
     monkeypatch.setenv("COURSE_PROFILE", "fast")
     found = {finding.thing: finding for finding in doctor.check_environment()}["profile"]
@@ -108,6 +110,7 @@ def test_doctor_names_a_folder_of_photos_that_is_not_there(monkeypatch):
     assert not photos.well and "COURSE_DATA_DIR" in photos.found
 
 
+@pytest.mark.slow
 def test_doctor_names_damaged_weights(cache):
     put(cache / vgg16.STORED_NAME)
     weights = next(found for found in doctor.check_environment() if found.thing == "weights")

@@ -53,6 +53,7 @@ def given(make_splits, make_base, request):
     return make
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_give_what_they_say(name, given):
     module = importlib.import_module(name)

@@ -173,6 +173,7 @@ def load_photos(folder):
     return load_car_or_truck(CHOSEN, folder=folder)
 
 
+@pytest.mark.slow
 def test_damaged_pixels(own_cache, folders, take, damage_often):
     photo = next((folders[0] / "train" / "Car").glob("*.png"))
 

@@ -144,6 +144,7 @@ FILES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILES, ids=ascii)
 def test_each_file_is_read_or_named_with_its_reason(tmp_path, name):
     make, reason = FILES[name]

@@ -44,6 +44,7 @@ def test_affinity_is_accuracy_on_augmented_photos_over_accuracy_on_clean_ones(co
     assert (table["affinity_low"] <= table["affinity"]).all()
 
 
+@pytest.mark.slow
 def test_diversity_is_the_augmented_training_loss_over_that_without(compared):
     found, splits, base = compared
     table = evaluate_affinity(found, POLICIES, splits.valid, base, **OPTIONS)

@@ -27,6 +27,7 @@ def contrast():
     return [layer]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("augmentation", [list, flip, contrast], ids=["plain", "flip", "random"])
 def test_the_runs_are_those_of_a_comparison(make_base, make_splits, augmentation):
     # 64 photos in batches of 24: the last batch is a smaller one.

@@ -108,6 +108,7 @@ STORABLE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STORABLE)
 def test_what_depends_on_photo_and_seed_alone_is_admitted(name, make_base):
     notes = check_storable([STORABLE[name]], make_base(), SIZE)
@@ -172,6 +173,7 @@ def assert_history_is_the_model_s(front, base, arrays):
     return last["val_loss"]
 
 
+@pytest.mark.slow
 def test_a_clean_view_after_another_one_is_never_the_other_s(make_base, arrays):
     base = make_base()
     scaled = layers.Pipeline(
@@ -182,6 +184,7 @@ def test_a_clean_view_after_another_one_is_never_the_other_s(make_base, arrays):
     assert assert_history_is_the_model_s([], base, arrays) == pytest.approx(plain, abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["call", "closure", "global", "attribute", "Lambda"])
 def test_edited_code_gets_features_of_its_own(kind, make_base, arrays):
     def build(factor):
@@ -203,6 +206,7 @@ def test_edited_code_gets_features_of_its_own(kind, make_base, arrays):
     assert losses[0] != pytest.approx(losses[1], abs=1e-5)
 
 
+@pytest.mark.slow
 def test_half_precision_s_features_are_not_read_in_full_precision(make_base, arrays):
     half = make_base(dtype="mixed_float16")
     assert_history_is_the_model_s([], make_base(), arrays)
@@ -236,6 +240,7 @@ def test_layers_of_one_seed_draw_alike_in_stored_views_too(make_base, make_photo
         assert all(one != other for one, other in zip(same, both, strict=True))
 
 
+@pytest.mark.slow
 def test_a_crop_gives_features_of_one_size_in_training_and_another_in_inference(arrays):
     inputs = keras.Input((None, None, 3))
     start = keras.initializers.GlorotUniform(1)

@@ -101,6 +101,7 @@ def test_the_same_figure_gives_the_same_bytes_whatever_the_readers_settings_are(
         assert fig.to_png() == fig.to_png() == first
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DRAW)
 def test_no_figure_calls_the_reader_to_old_words(name):
     fig = DRAW[name]()
@@ -125,6 +126,7 @@ def test_a_long_title_is_written_in_several_lines():
     assert max(map(len, fig.get_suptitle().split("\n"))) <= 36
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file_format", ["png", "svg", "pdf"])
 def test_a_format_of_files_is_written_the_same_way_twice(file_format):
     first, second = (DRAW["plot_curves"]().to_bytes(file_format) for _ in range(2))

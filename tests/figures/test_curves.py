@@ -20,6 +20,7 @@ def history():
     )
 
 
+@pytest.mark.slow
 def test_text_of_a_figure_holds_no_number_of_its_data(history):
     # nbval compares it between machines; the numbers stand in the alt text alone.
     other = curves.plot_curves({"plain": history * 0.9})._repr_mimebundle_()

@@ -71,6 +71,7 @@ def test_views_stand_beside_their_large_photo(images):
     assert place(views[-1])[1] > 0
 
 
+@pytest.mark.slow
 def test_epochs_show_the_same_photos_in_each_grid(images):
     fig = photos.plot_epochs({"one": images, "two": images[::-1]}, title="Epochs")
     assert "16 of 16 look different" in fig.alt_text

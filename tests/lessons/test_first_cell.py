@@ -12,6 +12,8 @@ from packaging.requirements import Requirement
 from course_utils.core import environment
 from course_utils.lessons import doctor, first_cell, notebooks
 
+pytestmark = pytest.mark.slow
+
 # In the lessons whose first cell fetches the course.
 CARRIED = [
     path

@@ -60,6 +60,7 @@ def test_an_unknown_lesson_is_answered_with_the_known_ones(project):
         notebooks.find_lesson("7")
 
 
+@pytest.mark.slow
 def test_a_run_leaves_the_notebook_alone_and_writes_a_copy_and_a_page(project):
     path = write(project / "notebooks" / "00-sum.ipynb", "print(6 * 7)")
     before = path.read_bytes()
@@ -70,6 +71,7 @@ def test_a_run_leaves_the_notebook_alone_and_writes_a_copy_and_a_page(project):
     assert "42" in page.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_page_carries_the_alt_text_of_a_figure(project):
     source = "from course_utils.figures.base import DescribedFigure\n"
     source += "DescribedFigure(title='Dots', alt_text='Seven dots & a line.')"

@@ -9,6 +9,8 @@ from course_utils import cli
 from course_utils.lessons import project
 from course_utils.models import vgg16
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def few_pictures(monkeypatch):

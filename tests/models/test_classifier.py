@@ -137,6 +137,7 @@ def test_augmentation_and_preprocessing_compute_in_float32_whatever_the_policy(
 # Saving
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("imagenet_preprocessing", [False, True])
 def test_saved_model_loads_in_safe_mode_and_predicts_the_same(
     make_base, make_photos, tmp_path, imagenet_preprocessing

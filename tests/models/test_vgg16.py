@@ -305,6 +305,7 @@ def alone_pip(monkeypatch):
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
 
 
+@pytest.mark.slow
 def test_a_network_that_never_answers_costs_the_limits_and_no_more(
     silent_server, alone_pip, tmp_path, monkeypatch
 ):

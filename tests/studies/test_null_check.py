@@ -5,6 +5,8 @@ import pytest
 from course_utils.features.store import prepare_features
 from course_utils.features.views import list_views
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def measure(make_base, make_splits, monkeypatch):

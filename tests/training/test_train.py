@@ -226,6 +226,7 @@ def same_photo(make_photos):
     return photos
 
 
+@pytest.mark.slow
 def test_fit_sees_changed_pixels_and_predict_does_not(make_watched_base, same_photo):
     photo = same_photo.read([0])[0]
     fitted, predicted = fit_and_watch(make_watched_base, flip_and_contrast(), same_photo)

@@ -58,6 +58,7 @@ def test_views_stay_those_of_the_layers_while_sliders_move(splits):
         assert np.array_equal(explorer.views, expected), (name, value)
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.tuples(
