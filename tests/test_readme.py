@@ -29,8 +29,7 @@ def test_the_sections_that_answer_misconceptions_exist():
     ["check", "figures", "fetch", "exercises", "doctor", "clean", "project"],
 )
 def test_the_pages_tell_of_every_command(command):
-    told = "
-".join([README, *PAGES.values()])
+    told = "\n".join([README, *PAGES.values()])
     assert f"course_utils {command}" in told or f"`{command}" in told
 
 

@@ -286,13 +286,11 @@ class TestAnswers(AnswerTests):
     stem, graded, right, wrong = "02", GRADED, RIGHT, WRONG
 
 
-@pytest.mark.slow
 def test_filled_with_solutions_every_check_passes():
     boxes, _ = run_notebook("02", {question.name: question.code for question in GRADED})
     assert {box.state for box in boxes.values()} == {"right"}, boxes
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("number", range(5))
 def test_filled_with_mistakes_no_check_passes(number):
     boxes, _ = run_notebook("02", {name: listed[number][0] for name, listed in WRONG.items()})

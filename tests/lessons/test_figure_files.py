@@ -222,7 +222,6 @@ def drawn(tmp_path_factory) -> Gallery:
     return Gallery(drifts, by_function)
 
 
-@pytest.mark.slow
 @drawn_alike
 def test_the_committed_figures_are_what_the_code_draws(drawn):
     assert drawn.drifts == []
@@ -263,7 +262,6 @@ def change_color(part):
     return lambda: part.set(**old)
 
 
-@pytest.mark.slow
 @drawn_alike
 @pytest.mark.parametrize("function", PLOT_FUNCTIONS)
 def test_one_changed_color_in_any_plot_function_fails_the_check(function, drawn):
