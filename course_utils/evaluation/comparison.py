@@ -1,4 +1,8 @@
-"""What several policies' runs say: paired differences, and a sentence that the numbers write."""
+"""What several policies' runs say: paired differences, and a sentence that the numbers write.
+
+Longer than 350 lines because the table, the differences and the verdict read the same runs, each
+choice explained.
+"""
 
 from collections.abc import Mapping
 

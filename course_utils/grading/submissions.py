@@ -1,4 +1,8 @@
-"""Reads students' notebooks as they come out of an LMS: who, which exercise, which answers."""
+"""Reads students' notebooks as they come out of an LMS: who, which exercise, which answers.
+
+Longer than 350 lines because what students hand in comes in many forms, and each is read or named
+here.
+"""
 
 import ast
 import json

@@ -1,4 +1,7 @@
-"""Faults of the machine: nothing is lost, nothing half is taken for whole, the next run goes on."""
+"""Faults of the machine: nothing is lost, nothing half is taken for whole, the next run goes on.
+
+Longer than 350 lines because each kind of fault has its own way to be brought about.
+"""
 
 import dataclasses
 import errno
