@@ -89,6 +89,13 @@ def test_a_mistake_in_random_draws_counts_if_a_second_look_shows_it_too():
     assert ask(lambda x: {"look": 1}, judge=judge, sampled=True).check(1).state == "not yet"
 
 
+def test_under_nbgrader_a_check_that_is_not_right_raises(monkeypatch):
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    assert ask(lambda x: {}).check(1).state == "right"
+    with pytest.raises(AssertionError, match="q9: not yet. no"):
+        ask(lambda x: {}, judge=lambda observed: "no").check(1)
+
+
 def test_solutions_are_not_shown_while_grading(monkeypatch):
     question = ask(lambda x: {})
     assert question.solution().code == "x = 1"

@@ -20,6 +20,7 @@ from course_utils.exercises.framework.reading import Misread, count_blanks, quot
 
 NOT_ATTEMPTED, RIGHT, NOT_YET, ERROR = "not attempted", "right", "not yet", "error"
 STATES = (RIGHT, NOT_YET, ERROR, NOT_ATTEMPTED)
+NBGRADER = "NBGRADER_EXECUTION"  # set by nbgrader, to "validate" or "autograde"
 GRADING = "COURSE_GRADING"  # set in the grader's sandbox, where no solution is shown
 PROBE_SEED = 7  # of the probes that a check in a notebook uses; the grader takes others
 
@@ -147,7 +148,17 @@ class Question:
 
         Returns:
             A `Box`; raises nothing but `KeyboardInterrupt`, whatever is handed in.
+
+        Raises:
+            AssertionError: While nbgrader runs the notebook, if the answer is not right: nbgrader
+                gives the point of a cell that raises nothing.
         """
+        box = self._check(answers, named)
+        if os.environ.get(NBGRADER) and box.state != RIGHT:
+            raise AssertionError(str(box))
+        return box
+
+    def _check(self, answers: tuple, named: Mapping[str, Any]) -> Box:
         if self.observe is None:
             return Box(
                 self.name, NOT_ATTEMPTED, "This task has no check: judge with your own eyes."

@@ -1,0 +1,43 @@
+"""Every lesson is complete: title, guess, page rows, outputs. Finds new ones."""
+
+import json
+import re
+
+import pytest
+
+from course_utils.core.environment import project_dir
+
+LESSONS = sorted((project_dir() / "notebooks").glob("[0-9][0-9]-*.ipynb"))
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_every_lesson_is_complete(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    text = "\n".join("".join(cell["source"]) for cell in cells)
+    first = "".join(cells[0]["source"])
+    assert first.startswith("# "), f"{path.name}: the first cell begins with `# ` and the title."
+    assert "start_lesson(" in text or path.name.startswith("00"), f"{path.name}: call start_lesson."
+    assert not re.search(r"\b[A-Z]{3,} [A-Z]{3,} [A-Z]{2,}\b", text), (
+        f"{path.name}: words of the template are left."
+    )
+    silent = [number for number, cell in enumerate(code) if cell["execution_count"] is None]
+    assert not silent, (
+        f"{path.name}: code cells {silent} have no outputs. Run COURSE_DATA_DIR=synthetic "
+        f"COURSE_PROFILE=quick python -m course_utils run {path.name[:2]} --in-place"
+    )
+    asked = set(re.findall(r'cu\.guess\(\s*"([^"]+)"', text))
+    revealed = set(re.findall(r'cu\.reveal\(\s*"([^"]+)"', text))
+    assert asked == revealed, (
+        f"{path.name}: guesses {asked ^ revealed} have no reveal, or no guess."
+    )
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("page", ["README.md", "docs/instructors.md"])
+def test_every_lesson_has_its_rows(path, page):
+    text = (project_dir() / page).read_text(encoding="utf-8")
+    number = path.name[:2]
+    assert re.search(rf"^\| \[?`?{number}", text, re.MULTILINE), (
+        f"{page}: the table of lessons has no row that begins with {number}."
+    )
