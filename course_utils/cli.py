@@ -1,5 +1,8 @@
 """A course on data augmentation: looks at the machine, fetches data, runs and checks lessons,
-draws their figures, cleans up."""
+draws their figures, cleans up.
+
+Longer than 350 lines because it has a short function and a parser for each command.
+"""
 
 import argparse
 import os
@@ -205,6 +208,7 @@ def class_results(folder: Path, out: Path) -> int:
 def grade(folder: Path, out: Path, *, at_once: int, memory: float, unsafe: bool) -> int:
     """Grades a folder of students' notebooks; 1 if a file could not be read."""
     from course_utils.grading import sandbox, submissions
+    from course_utils.grading.exercises import load_exercises
     from course_utils.grading.grade import grade_all, write_page, write_table
 
     if not folder.is_dir():
@@ -215,8 +219,8 @@ def grade(folder: Path, out: Path, *, at_once: int, memory: float, unsafe: bool)
             "Nothing here can isolate students' code. Install Bubblewrap (on Debian: apt install "
             "bubblewrap), or say --without-isolation, if you trust every student with this machine."
         )
-    exercises = submissions.load_exercises()
-    found, unread = submissions.read_submissions(folder, exercises)
+    kit = load_exercises()
+    found, unread = submissions.read_submissions(folder, kit)
     print(f"{len(found)} submissions, isolated by {isolation}, {at_once} at a time.", flush=True)
     limits = sandbox.Limits(memory=int(memory * 1e9))
 
@@ -226,7 +230,7 @@ def grade(folder: Path, out: Path, *, at_once: int, memory: float, unsafe: bool)
         print(text, flush=True)
 
     with sandbox.Sandbox(isolation, limits, (folder.resolve(), out.resolve())) as place:
-        marks = grade_all(found, exercises, place, at_once=at_once, report=report)
+        marks = grade_all(found, kit, place, at_once=at_once, report=report)
     write_table(marks, out / "grades.csv")
     write_page(marks, unread, out / "grades.html")
     for path, why in unread.items():
@@ -251,7 +255,9 @@ def main(arguments: list[str] | None = None) -> int:
     Args:
         arguments: The words after `python -m course_utils`; those of the process if `None`.
     """
-    parser = argparse.ArgumentParser(prog="python -m course_utils", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m course_utils", description=__doc__.split("\n\n")[0]
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("doctor", help="look at the machine: what is well, what to do")
     fetching = commands.add_parser("fetch", help="get weights and photos now, to work offline")

@@ -23,8 +23,9 @@ from course_utils.exercises.framework.questions import (
     Box,
     Question,
 )
+from course_utils.grading.exercises import Exercise
 from course_utils.grading.sandbox import Sandbox, Stopped
-from course_utils.grading.submissions import Exercise, Submission
+from course_utils.grading.submissions import Submission
 
 MAIN_COLUMNS = ("student", "exercise", "question", "state", "message", "hints", "solution", "notes")
 LONGEST_MESSAGE = 600  # characters

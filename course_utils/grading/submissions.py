@@ -11,51 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from course_utils.core.environment import project_dir
-from course_utils.exercises.framework.questions import Question
-from course_utils.exercises.framework.report import EXERCISES
+from course_utils.grading.exercises import Exercise, list_set
 
 LARGEST_FILE = 30 * 10**6  # bytes; an executed exercise has about one million
 LONGEST_ANSWER = 20_000  # characters
-SKIP = "skip-grading"  # the tag of cells whose work the grader does itself
 # An answer that reads these may look up what it should find out.
 PEEKS = ("solution", "course_utils.exercises", "inspect", "__import__", "_getframe", "sys.modules")
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A code cell of the kit's own notebook.
-
-    Args:
-        source: Its source; empty for a cell that only shows something.
-        question: The question whose answer it holds, or `None`.
-        checks: The question that it checks, or `None`.
-    """
-
-    source: str
-    question: str | None = None
-    checks: str | None = None
-
-
-@dataclass(frozen=True)
-class Exercise:
-    """One of the kit's exercise notebooks.
-
-    Args:
-        number: Such as `"02"`.
-        cells: Its code cells, in order.
-        questions: Those with a check, by name.
-        names: For each question the variables that its answer sets.
-        ids: For each question the id of its answer's cell.
-        modules: The modules that its first cells import questions from.
-    """
-
-    number: str
-    cells: tuple[Cell, ...]
-    questions: Mapping[str, Question]
-    names: Mapping[str, tuple[str, ...]]
-    ids: Mapping[str, str]
-    modules: tuple[str, ...]
 
 
 @dataclass
@@ -83,53 +44,6 @@ class Submission:
 
 class Unreadable(Exception):
     """A file is no exercise notebook that can be graded; the message says why."""
-
-
-def load_exercises() -> dict[str, Exercise]:
-    """Returns the kit's exercise notebooks by number."""
-    folder = project_dir() / "notebooks" / "exercises"
-    return {number: _load_exercise(number, folder) for number in EXERCISES}
-
-
-def _load_exercise(number: str, folder: Path) -> Exercise:
-    path = next(folder.glob(f"{number}-*.ipynb"))
-    notebook = json.loads(path.read_text(encoding="utf-8"))
-    questions = {each.name: each for each in EXERCISES[number][1] if each.observe}
-    cells, ids, names, modules = [], {}, {}, []
-    for cell in notebook["cells"]:
-        if cell["cell_type"] != "code":
-            continue
-        source, tags = "".join(cell["source"]), cell["metadata"].get("tags", [])
-        question = next((t.removeprefix("answer-") for t in tags if t.startswith("answer-")), None)
-        checked = re.match(r"\s*(q\d+)\.check\(", source)
-        if question:
-            ids[question] = cell["id"]
-            names[question] = tuple(_list_set(ast.parse(source)))
-            cells.append(Cell("", question=question))
-        elif checked:
-            cells.append(Cell("", checks=checked[1]))
-        elif SKIP not in tags and not _only_shows(source):
-            cells.append(Cell(source))
-            modules += re.findall(r"course_utils\.exercises\.\w+", source)
-    return Exercise(number, tuple(cells), questions, names, ids, tuple(modules))
-
-
-def _only_shows(source: str) -> bool:
-    """Whether a cell sets no name, so that an answer cannot need it."""
-    return all(isinstance(node, ast.Expr) for node in ast.parse(source).body)
-
-
-def _list_set(tree: ast.AST) -> list[str]:
-    """Returns the names that a module's top level sets, functions and classes included."""
-    names = []
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            names.append(node.name)
-        elif isinstance(node, ast.Assign | ast.AnnAssign):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            for target in targets:
-                names += [each.id for each in ast.walk(target) if isinstance(each, ast.Name)]
-    return names
 
 
 def find_notebooks(folder: Path) -> list[Path]:
@@ -340,7 +254,7 @@ def _list_values(node: ast.expr) -> Iterable[ast.expr]:
 
 def _try_list_set(source: str) -> list[str]:
     try:
-        return _list_set(ast.parse(_without_magics(source)))
+        return list_set(ast.parse(_without_magics(source)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
 

@@ -372,9 +372,10 @@ def grade_cases(cases: list[Case], folder: Path, **options):
     """
     import os
 
+    from course_utils.grading.exercises import load_exercises
     from course_utils.grading.grade import grade_all
     from course_utils.grading.sandbox import Limits, Sandbox, find_isolation
-    from course_utils.grading.submissions import load_exercises, read_submissions
+    from course_utils.grading.submissions import read_submissions
 
     marker, handed_in = folder / "marker", folder / "handed-in"
     for case in cases:

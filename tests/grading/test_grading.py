@@ -16,11 +16,12 @@ import made_class
 from course_utils import cli
 from course_utils.exercises.framework.questions import Question
 from course_utils.grading import grade, messages, sandbox, submissions
+from course_utils.grading.exercises import load_exercises
 
 
 @pytest.fixture(scope="module")
 def exercises():
-    return submissions.load_exercises()
+    return load_exercises()
 
 
 def read_case(name, folder, exercises):
@@ -143,7 +144,7 @@ def test_the_table_and_the_page_show_text_and_no_formulas_or_tags(tmp_path):
 def test_the_sandbox_knows_no_solution_and_no_judge(tmp_path):
     sandbox.write_stripped(tmp_path)
     text = "\n".join(path.read_text(encoding="utf-8") for path in tmp_path.rglob("*.py"))
-    for number, exercise in submissions.load_exercises().items():
+    for number, exercise in load_exercises().items():
         for question in exercise.questions.values():
             assert question.explanation[:40] not in text, (number, question.name)
             assert not question.code or question.code.splitlines()[0] not in text
