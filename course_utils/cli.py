@@ -239,6 +239,21 @@ def grade(folder: Path, out: Path, *, at_once: int, memory: float, unsafe: bool)
     return 1 if unread else 0
 
 
+def site(out: Path, *, make_frames: bool) -> int:
+    """Builds the static site, or makes the frames that its explorer plays."""
+    from course_utils.lessons import site as building
+
+    if make_frames:
+        from course_utils.lessons.frames import write_frames
+
+        print(
+            f"Made {write_frames(building.site_dir() / 'frames')}. Look at them, and commit them."
+        )
+        return 0
+    print(f"Open {building.build_site(out)}, or put the folder on any web server.")
+    return 0
+
+
 def clean(*, everything: bool) -> int:
     """Removes what the kit wrote into the cache."""
     from course_utils.core.manifest import clean_cache
@@ -302,6 +317,9 @@ def main(arguments: list[str] | None = None) -> int:
     grading.add_argument(
         "--without-isolation", action="store_true", help="where nothing isolates: run them anyway"
     )
+    publishing = commands.add_parser("site", help="build the course as a static site")
+    publishing.add_argument("--out", type=Path, help="its folder (runs/site)")
+    publishing.add_argument("--frames", action="store_true", help="make its explorer's pictures")
     cleaning = commands.add_parser("clean", help="remove computed files from the cache")
     cleaning.add_argument("--all", action="store_true", help="weights and downloaded photos too")
     starting = commands.add_parser("project", help="pictures and weights for a project of your own")
@@ -320,7 +338,7 @@ def main(arguments: list[str] | None = None) -> int:
         # Whoever read along (`| head`) has enough; Python would complain once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, ModuleNotFoundError) as error:
         print(f"{parser.prog} {chosen.command}: {error}", file=sys.stderr)
         return 1
 
@@ -354,6 +372,10 @@ def _run_command(parser: argparse.ArgumentParser, chosen: argparse.Namespace) ->
             photos=chosen.data or environment.SYNTHETIC,
             checked=chosen.check,
         )
+    if chosen.command == "site":
+        if chosen.frames and chosen.out:
+            parser.error("--frames writes to docs/site/frames: leave --out")
+        return site(chosen.out or runs / "site", make_frames=chosen.frames)
     if chosen.command == "project":
         return project(chosen.out)
     if chosen.command == "exercises":

@@ -1,0 +1,167 @@
+"""The site as a visitor sees it: the explorer without a kernel, by keyboard and on a phone."""
+
+import functools
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from course_utils.lessons import site
+
+CANVAS = "document.querySelector('.player-canvas').toDataURL()"
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *words):
+        pass
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    """Where the built site is served, on this machine alone."""
+    for name in site.BUILDERS:
+        pytest.importorskip(name)
+    built = site.build_site(tmp_path_factory.mktemp("served") / "site").parent
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(built)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+@pytest.fixture
+def open_page(browser, address):
+    """Opens a page of the site, and fails if it asked another host or logged an error."""
+    contexts, asked, errors = [], [], []
+
+    def open_at(path, **options):
+        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+        contexts.append(context)
+        page = context.new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(f"{address}/{path}", wait_until="load")
+        return page
+
+    yield open_at
+    for context in contexts:
+        context.close()
+    assert asked and all(url.startswith((address, "data:", "blob:")) for url in asked)
+    assert not errors
+
+
+@pytest.fixture
+def explorer(open_page):
+    def open_explorer(**options):
+        page = open_page("try-it.html", **options)
+        page.wait_for_function(f"document.querySelector('.player-canvas')?.width > 300 && {CANVAS}")
+        page.wait_for_function("document.querySelector('.player-verdict').textContent.length > 9")
+        return page
+
+    return open_explorer
+
+
+def changed(page, before):
+    page.wait_for_function(f"before => {CANVAS} !== before", arg=before)
+    return page.evaluate(CANVAS)
+
+
+def test_a_key_on_the_slider_changes_views_words_and_code(explorer):
+    page = explorer()
+    views, code = page.evaluate(CANVAS), page.inner_text(".player-code pre")
+    slider = page.locator("input[type=range]").first
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    changed(page, views)
+    assert page.inner_text(".player-code pre") != code
+    assert "RandomContrast" in page.inner_text(".player-code pre")
+    assert "contrast multiplied" in page.inner_text(".player-words")
+    page.keyboard.press("Home")
+    page.wait_for_function(
+        "document.querySelector('.player-code').innerText.includes('RandomFlip')"
+    )
+    assert "contrast" not in page.inner_text(".player-words")
+
+
+def test_epochs_play_and_stop(explorer):
+    page = explorer()
+    views = page.evaluate(CANVAS)
+    page.get_by_role("button", name="Play the epochs").click()
+    changed(page, views)
+    page.wait_for_function(
+        "document.querySelector('.player-epochs').innerText.includes('32 views')"
+    )
+    page.get_by_role("button", name="Stop").click()
+    assert page.get_by_role("button", name="Play the epochs").is_visible()
+
+
+def test_the_photo_itself_shows_while_a_button_is_held(explorer):
+    page = explorer()
+    views = page.evaluate(CANVAS)
+    hold = page.get_by_role("button", name="Hold to see")
+    hold.hover()
+    page.mouse.down()
+    untouched = changed(page, views)
+    page.mouse.up()
+    assert changed(page, untouched) == views
+    hold.focus()
+    page.keyboard.down("Space")
+    assert changed(page, views) == untouched
+    page.keyboard.up("Space")
+    assert changed(page, untouched) == views
+
+
+def test_verdicts_say_the_label_and_vanish_when_a_slider_moves(explorer):
+    page = explorer()
+    page.get_by_label("Ask lesson 01's model").check()
+    page.wait_for_selector(".player-captions span")
+    assert page.locator(".player-captions span").count() == 16
+    said = page.inner_text(".player-verdict")
+    assert "Label Car" in said and "for the photo itself" in said
+    marks = page.locator(".player-captions span").all_inner_texts()
+    assert all(mark[0] in "✓✗" for mark in marks)
+    page.locator("input[type=range]").first.press("ArrowLeft")
+    page.wait_for_function("!document.querySelector('.player-captions span')")
+
+
+def test_every_control_has_its_frames(explorer):
+    page = explorer()
+    menu = page.get_by_label("Change", exact=True)
+    for name in menu.locator("option").evaluate_all("each => each.map(one => one.value)"):
+        menu.select_option(name)
+        slider = page.locator("input[type=range]").first
+        slider.press("End")
+        page.wait_for_timeout(50)
+    assert "could not" not in page.inner_text(".player-verdict")
+    menu.select_option("rotation")
+    assert page.locator(".player-plot svg polyline").count() == 2
+
+
+def test_a_moved_slider_is_painted_within_a_frame(explorer):
+    """Not a timed test: no step may wait for the network once a control is chosen."""
+    page = explorer()
+    page.wait_for_timeout(500)
+    requests = []
+    page.on("request", lambda request: requests.append(request.url))
+    slider = page.locator("input[type=range]").first
+    slider.press("Home")
+    for _ in range(8):
+        slider.press("ArrowRight")
+    page.wait_for_timeout(200)
+    assert not requests
+
+
+@pytest.mark.parametrize("width", [390, 900, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_fit_and_pass_axe(explorer, width, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    page = explorer(viewport={"width": width, "height": 844}, color_scheme=scheme)
+    page.get_by_label("Ask lesson 01's model").check()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    found = axe.Axe().run(page, context=".explorer-player")
+    assert not found.response["violations"], found.generate_report()
+
+
+def test_search_finds_a_lesson(open_page):
+    page = open_page("search.html?q=RandomContrast")
+    page.wait_for_selector("#search-results li a")
+    assert "augmentation" in page.inner_text("#search-results").lower()
