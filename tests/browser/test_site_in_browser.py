@@ -125,7 +125,7 @@ def test_verdicts_say_the_label_and_vanish_when_a_slider_moves(explorer):
 
 def test_every_control_has_its_frames(explorer):
     page = explorer()
-    menu = page.get_by_label("Change", exact=True)
+    menu = page.locator(".explorer-player select").nth(1)
     for name in menu.locator("option").evaluate_all("each => each.map(one => one.value)"):
         menu.select_option(name)
         slider = page.locator("input[type=range]").first
