@@ -124,7 +124,7 @@ def load_folder(folder: str, *, arrays: Mapping[str, tuple]) -> list[Entry]:
         arrays: The arrays that each must hold, as for `open_entry`.
     """
     roots = dict.fromkeys(list_stored(folder))
-    paths = [path for root in roots for path in sorted(root.glob(f"*{ENDING}"))]
+    paths = [path for root in roots for path in sorted(root.glob(f"[!.]*{ENDING}"))]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         examined = list(
             pool.map(lambda path: _examine(path, f"{folder}/{path.name}", arrays), paths)

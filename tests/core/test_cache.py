@@ -146,6 +146,14 @@ def test_a_folder_gives_all_its_entries_and_leaves_out_what_is_damaged(own_cache
     assert cache.load_folder("nowhere", arrays=ARRAYS) == []
 
 
+def test_what_another_process_is_writing_is_left_to_it(own_cache):
+    cache.save("a/one.entry", {"numbers": NUMBERS})
+    beside = own_cache / "a" / ".two.1234.entry"  # as `atomic_write` names it
+    beside.write_bytes(b"half of it")
+    assert len(cache.load_folder("a", arrays=ARRAYS)) == 1
+    assert beside.read_bytes() == b"half of it"
+
+
 def test_what_a_student_wrote_is_set_aside_and_stays(own_cache, capsys):
     assert cache.load_own("guesses.entry") == {}
     cache.save_own("guesses.entry", {"gap": "smaller"})
