@@ -1,6 +1,7 @@
 """The cell that fetches the course on Colab and Kaggle, and does nothing elsewhere."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -65,6 +66,17 @@ def test_lessons_00_and_02_carry_the_cell_and_all_of_them_the_same():
             f"python -m course_utils.lessons.first_cell {path.name[:2]} puts the cell into it"
         )
         assert sum(map(first_cell.is_first_cell, cells)) == 1
+
+
+def test_the_badges_lead_to_the_one_address_and_to_lessons_with_the_cell():
+    page = environment.project_dir() / "docs" / "environments.md"
+    text = page.read_text(encoding="utf-8")
+    name = first_cell.ADDRESS.removeprefix("https://")
+    linked = re.findall(r"(github[\w./-]*)/blob/main/notebooks/([\w-]+\.ipynb)", text)
+    assert len(linked) == 4
+    for address, lesson in linked:
+        assert address.replace("github/", "github.com/", 1) == name
+        assert lesson in {path.name for path in CARRIED}
 
 
 def test_on_a_prepared_machine_it_does_nothing(elsewhere):
