@@ -119,6 +119,9 @@ class Sandbox:
     def __enter__(self) -> "Sandbox":
         self.stripped = Path(self._folder.name) / "exercises"
         write_stripped(self.stripped)
+        # Where such a process may write: a folder in memory, or, where nothing isolates, this one.
+        self.own = Path("/tmp") if self.isolation == BWRAP else Path(self._folder.name) / "own"
+        self.own.mkdir(exist_ok=True)
         return self
 
     def __exit__(self, *_) -> None:
@@ -134,12 +137,13 @@ class Sandbox:
         prepared = weights.parents[1] if weights else None
         environment = {
             "PATH": "/usr/bin:/bin",
-            "HOME": "/tmp",
+            "HOME": str(self.own),
+            "TMPDIR": str(self.own),
             "LANG": "C.UTF-8",
             "PYTHONPATH": str(project_dir()),
             "PYTHONDONTWRITEBYTECODE": "1",
-            "MPLCONFIGDIR": "/tmp/matplotlib",
-            "COURSE_CACHE_DIR": "/tmp/course-cache",
+            "MPLCONFIGDIR": str(self.own / "matplotlib"),
+            "COURSE_CACHE_DIR": str(self.own / "course-cache"),
             "COURSE_DATA_DIR": "synthetic",
             "COURSE_PROFILE": "quick",
             "CUDA_VISIBLE_DEVICES": "-1",
@@ -159,11 +163,7 @@ class Sandbox:
     def _bwrap(self, prepared: Path | None) -> list[str]:
         kit = project_dir()
         read = {Path("/usr"), Path("/etc/ld.so.cache"), Path("/etc/fonts")}
-        read |= {
-            Path(sys.prefix),
-            Path(sys.base_prefix),
-            Path(os.path.realpath(sys.executable)).parents[1],
-        }
+        read |= set(_list_pythons())
         read |= {kit / "data" / "results", kit / "notebooks", kit / "pyproject.toml"}
         read |= {prepared / vgg16.STORED_NAME} if prepared else set()
         command = [
@@ -185,35 +185,34 @@ class Sandbox:
         return [*command, "--chdir", "/tmp", "--"]
 
     def _unshare(self) -> list[str]:
-        hidden = [*self.hidden, Path.home()]
-        keep = (Path(sys.prefix), project_dir())
+        keep = [project_dir(), self.own, *_list_pythons()]
         lines = [
             "set -e",
+            f"mount -t tmpfs -o size={WRITABLE} tmpfs '{self.own}'",
             f"mount --bind '{self.stripped}' '{project_dir() / 'course_utils' / 'exercises'}'",
-            # Every mount becomes read-only; some of the system's own cannot be changed.
-            'while read -r _ place _; do mount -o remount,bind,ro "$place" 2>/dev/null || :; done'
-            " < /proc/self/mounts",
+            # Every other mount becomes read-only; some of the system's own cannot be changed.
+            "while read -r _ place _; do",
+            f"  [ \"$place\" = '{self.own}' ] ||"
+            ' mount -o remount,bind,ro "$place" 2>/dev/null || :',
+            "done < /proc/self/mounts",
         ]
         lines += [
             f"mount -t tmpfs -o size=1m,ro tmpfs '{each}'"
-            for each in hidden
+            for each in (*self.hidden, Path.home())
             if each.is_dir() and not any(part.is_relative_to(each) for part in keep)
         ]
-        if not any(part.is_relative_to("/tmp") for part in keep):
-            lines.append(f"mount -t tmpfs -o size={WRITABLE} tmpfs /tmp")
-            lines.append("cd /tmp")
-        lines.append('exec "$@"')
+        # Without capabilities, what is read-only stays so.
+        drop = "setpriv --no-new-privs --bounding-set=-all --inh-caps=-all"
+        lines += [f"cd '{self.own}'", f'exec {drop} "$@"']
         options = ("--user", "--map-root-user", "--mount", "--net", "--pid", "--ipc", "--fork")
-        return [
-            "unshare",
-            *options,
-            "--kill-child",
-            "--mount-proc",
-            "sh",
-            "-c",
-            "\n".join(lines),
-            "sh",
-        ]
+        script = "\n".join(lines)
+        return ["unshare", *options, "--kill-child", "--mount-proc", "sh", "-c", script, "sh"]
+
+
+def _list_pythons() -> list[Path]:
+    """Returns the folders that Python runs from."""
+    real = Path(os.path.realpath(sys.executable)).parents[1]
+    return [Path(sys.prefix), Path(sys.base_prefix), real]
 
 
 class Session:
