@@ -144,6 +144,11 @@ def image() -> str | None:
     return next((name for variable, name in known.items() if os.environ.get(variable)), None)
 
 
+def read(name: str) -> str:
+    """Returns a variable's value; `""` where it is not set."""
+    return os.environ.get(name, "")
+
+
 def visible_gpus() -> str | None:
     """Returns the value of `CUDA_VISIBLE_DEVICES`, which hides all GPUs if it is empty or -1."""
     return os.environ.get("CUDA_VISIBLE_DEVICES")

@@ -78,9 +78,9 @@ def choose_cell_minutes() -> float:
     Raises:
         ValueError: If COURSE_CELL_MINUTES is no number above 0.
     """
-    written = os.environ.get("COURSE_CELL_MINUTES", "")
+    written = environment.read("COURSE_CELL_MINUTES")
     if not written:
-        full = os.environ.get("COURSE_PROFILE") == "full"
+        full = environment.profile_override() == "full"
         return FULL_CELL_MINUTES if full else CELL_MINUTES
     try:
         minutes = float(written)

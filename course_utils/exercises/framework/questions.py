@@ -10,12 +10,12 @@ check never lets an exception out: whatever goes wrong comes back as a sentence.
 
 import html
 import inspect
-import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from course_utils.core import environment
 from course_utils.exercises.framework.reading import Misread, count_blanks, quote_error
 
 NOT_ATTEMPTED, RIGHT, NOT_YET, ERROR = "not attempted", "right", "not yet", "error"
@@ -154,7 +154,7 @@ class Question:
                 gives the point of a cell that raises nothing.
         """
         box = self._check(answers, named)
-        if os.environ.get(NBGRADER) and box.state != RIGHT:
+        if environment.read(NBGRADER) and box.state != RIGHT:
             raise AssertionError(str(box))
         return box
 
@@ -260,7 +260,7 @@ class Question:
 
     def solution(self) -> Box:
         """Returns one right answer, and why it is right and others are not."""
-        if os.environ.get(GRADING):
+        if environment.read(GRADING):
             return Box(self.name, "solution", "Solutions are not shown while answers are graded.")
         return Box(self.name, "solution", self.explanation, self.code)
 
