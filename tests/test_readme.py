@@ -26,7 +26,10 @@ def test_the_sections_that_answer_misconceptions_exist():
 
 @pytest.mark.parametrize(
     "command",
-    ["check", "figures", "fetch", "exercises", "doctor", "clean", "project"],
+    [
+        *("check", "figures", "fetch", "exercises", "doctor", "clean", "project"),
+        *("start", "export", "share", "class", "grade"),
+    ],
 )
 def test_the_pages_tell_of_every_command(command):
     told = "\n".join([README, *PAGES.values()])

@@ -31,7 +31,7 @@ def _load_table() -> pd.DataFrame:
 
 
 def load_select() -> pd.DataFrame:
-    """Returns the published runs, measured on the half of the valid pictures to choose by.
+    """Returns the published runs, measured on the half of the validation photos to choose by.
 
     Returns:
         A DataFrame, one row for each of 4 questions, 6 policies and 20 seeds, with the columns

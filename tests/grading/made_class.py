@@ -259,7 +259,7 @@ gap = 99.0
 for attempt in (
     lambda: socket.create_connection(('1.1.1.1', 53), 2),
     lambda: pathlib.Path('{marker}').write_text('out'),
-    lambda: pathlib.Path('{folder}/honest-1/01-curves-and-weights.ipynb').read_text(),
+    lambda: pathlib.Path('{handed_in}/honest-1/01-curves-and-weights.ipynb').read_text(),
     lambda: os.kill({parent}, 9),
     lambda: pathlib.Path('{kit}/course_utils/cli.py').write_text(''),
 ):
@@ -380,7 +380,12 @@ def grade_cases(cases: list[Case], folder: Path, **options):
     marker, handed_in = folder / "marker", folder / "handed-in"
     for case in cases:
         write_case(
-            case, handed_in, marker=marker, folder=handed_in, parent=os.getpid(), kit=project_dir()
+            case,
+            handed_in,
+            marker=marker,
+            handed_in=handed_in,
+            parent=os.getpid(),
+            kit=project_dir(),
         )
     exercises = load_exercises()
     found, unread = read_submissions(handed_in, exercises)
