@@ -29,6 +29,16 @@ LIBRARY_DIRS = tuple(
 )
 # Modules whose results change from call to call although they have no random state.
 CLOCKS = ("time", "datetime", "uuid", "secrets")
+# Functions whose results depend on files, on the machine or on the process. The first few are
+# Python's own, found by name alone.
+READING_BUILTINS = ("open", "hash", "id", "input")
+READING = (
+    *READING_BUILTINS,
+    *("getenv", "read_file", "fromfile", "loadtxt", "genfromtxt", "load", "load_img", "imread"),
+    *("read_csv", "read_text", "read_bytes"),
+)
+# What these leave behind is in the object's attributes, which are part of its fingerprint.
+ONCE = ("__init__", "build", "get_config", "from_config")
 # For a library's classes: the class, and a function from an object to what its fingerprint covers.
 _DESCRIBERS: list[tuple[type, Callable]] = []
 
@@ -203,7 +213,8 @@ class _Walk:
             if isinstance(found, types.ModuleType) and not dotted.count("."):
                 self.add(found, dotted)
             elif _is_random_source(found, dotted):
-                self.random[dotted] = _module_of(found)
+                if name not in ONCE:
+                    self.random[dotted] = _module_of(found)
                 self.write("random", dotted)
             else:
                 self.add(found, f"{dotted} in {name}")
@@ -319,7 +330,9 @@ def _follow_code(code: types.CodeType, names: dict, free: dict) -> Iterator[tupl
             continue
         else:
             dotted, found = "", None
-        if found is not None and not hasattr(builtins, dotted):
+        if kind == "LOAD_GLOBAL" and name in READING_BUILTINS and name not in names:
+            yield name, getattr(builtins, name)
+        elif found is not None and not hasattr(builtins, dotted):
             yield dotted, found
 
 
@@ -348,6 +361,8 @@ def _is_random_source(found, dotted: str) -> bool:
     if isinstance(found, types.ModuleType):
         return False
     name = dotted.rsplit(".", 1)[-1]
+    if name in READING:
+        return callable(found)
     parts = _module_of(found).split(".")
     if parts[0] in CLOCKS or (parts[0] == "os" and name == "urandom"):
         return callable(found)

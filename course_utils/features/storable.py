@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from course_utils.core import backend
-from course_utils.core.fingerprints import NotFollowedError, is_own, random_sources
+from course_utils.core.fingerprints import READING, NotFollowedError, is_own, random_sources
 from course_utils.features.views import is_identity_in_inference, keep_random_states
 from course_utils.models.fingerprints import fingerprint_layer, is_random, seed_states
 from course_utils.models.partition import flatten
@@ -96,6 +96,14 @@ def _state(layer: keras.Layer) -> None:
         for name, module in random_sources(layer).items()
         if not (seeded and module.startswith("keras."))
     ]
+    read = sorted(name for name in sources if name.rsplit(".", 1)[-1] in READING)
+    if read:
+        _refuse(
+            layer,
+            f"uses {', '.join(read)}, whose results depend on more than the photo",
+            "Read files once, in the layer's `__init__`, and keep what they say as numbers in an "
+            "attribute",
+        )
     if sources:
         _refuse(
             layer,

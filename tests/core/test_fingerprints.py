@@ -152,11 +152,32 @@ GENERATOR = np.random.default_rng(0)
         (draws_by_import, "numpy.random.default_rng"),
         (draws_in_a_helper, "random.random"),
         (lambda x: x + GENERATOR.random(), "GENERATOR in <lambda>"),
+        (lambda x: x * float(open("strength.txt").read()), "open"),  # noqa: SIM115
+        (lambda x: x * hash("a"), "hash"),
+        (lambda x: x * np.load("mask.npy"), "np.load"),
         (lambda x: [np.random.permutation(each) for each in x], "np.random.permutation"),  # noqa: NPY002
     ],
 )
 def test_random_sources_are_found_in_code_and_what_it_calls(function, found):
     assert found in random_sources(function)
+
+
+class ReadsOnce:
+    def __init__(self, path):
+        self.strength = float(open(path).read())  # noqa: SIM115
+
+    def __call__(self, x):
+        return x * self.strength
+
+
+def test_what_is_read_once_counts_by_what_it_says(tmp_path):
+    found = []
+    for strength in ("0.5", "0.6", "0.5"):
+        (tmp_path / "strength.txt").write_text(strength)
+        reader = ReadsOnce(tmp_path / "strength.txt")
+        assert not random_sources(reader)
+        found.append(fingerprint(reader))
+    assert found[0] == found[2] != found[1]
 
 
 @pytest.mark.parametrize("function", [len, lambda x: np.abs(x) + 1, closing_over(3)])
