@@ -168,12 +168,12 @@ def _describe_wiring(layer: keras.Layer) -> str:
     steps = layer.get_config()["layers"]
     fed = [json.dumps(step["inbound_nodes"], default=str) for step in steps]
     sources = [re.findall(r'"keras_history": \["(.*?)", 0, 0\]', text) for text in fed]
-    chain = [[], *([step["config"]["name"]] for step in steps[:-1])]
+    chain = [[], *([step["name"]] for step in steps[:-1])]
     if sources == chain and all(isinstance(each, keras.Layer) for each in layer.operations):
         return ""
     text = json.dumps([[step["class_name"], step["inbound_nodes"]] for step in steps], default=str)
     for number, step in enumerate(steps):  # Keras's names have numbers that go on between models.
-        text = text.replace(json.dumps(step["config"]["name"]), str(number))
+        text = text.replace(json.dumps(step["name"]), str(number))
     return text
 
 
