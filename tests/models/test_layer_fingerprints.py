@@ -8,7 +8,7 @@ from course_utils.models.fingerprints import fingerprint_layer
 
 
 class Scaled(layers.Layer):
-    """Arguments and no `get_config`, as students write layers: Keras keeps no name in its config."""
+    """Arguments and no `get_config`, as students write layers: its config has no name."""
 
     def __init__(self, scale, **options):
         super().__init__(**options)
