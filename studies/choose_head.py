@@ -20,14 +20,13 @@ from course_utils.core import backend, cache, settings
 from course_utils.data.dataset import Splits, choose_balanced, load_car_or_truck
 from course_utils.evaluation.runs import build_heads
 from course_utils.features.views import list_views
-from course_utils.models.classifier import build_classifier, build_imagenet_preprocessing
+from course_utils.models.classifier import HEADS, build_classifier, build_imagenet_preprocessing
 from course_utils.models.fingerprints import fingerprint_base
 from course_utils.models.partition import split_model
 from course_utils.models.vgg16 import load_vgg16_base
 from course_utils.training.heads import Order, in_order, measure_losses, open_features
 
 RUNS, VIEWS, EPOCHS = 500, 2, 30
-HEADS = ("relu", "leaky_relu")
 
 
 def list_policies(names) -> dict[str, list]:
@@ -45,14 +44,14 @@ def set_aside(splits: Splits) -> Splits:
     return replace(splits, train=train._with(np.sort(kept)), valid=train._with(rest, shuffle=False))
 
 
-def measure_heads(splits: Splits, base, policies, *, activation: str, runs: int) -> pd.DataFrame:
+def measure_heads(splits: Splits, base, policies, *, head: str, runs: int) -> pd.DataFrame:
     """Returns a row for each policy and run: accuracy and loss, and whether the head died.
 
     Args:
         splits: Photos for training, and others for accuracy and loss.
         base: The frozen VGG16.
         policies: From a name to layers.
-        activation: Of the head's hidden layer.
+        head: Which kind of head.
         runs: How many, spread over the policies.
     """
     tables, labels = [], splits.train.labels
@@ -64,10 +63,10 @@ def measure_heads(splits: Splits, base, policies, *, activation: str, runs: int)
         seeds = range(1000 + number, 1000 + runs, len(policies))
         keys = hashlib.sha256(np.concatenate([splits.train.keys, splits.valid.keys])).hexdigest()
         views = [view.fingerprint for view in list_views(layers, views=VIEWS, seed=SEED)]
-        about = [activation, list(seeds), EPOCHS, clean.precision, fingerprint_base(base)]
+        about = [head, list(seeds), EPOCHS, clean.precision, fingerprint_base(base)]
 
         def train(stored=stored, clean=clean, valid=valid, seeds=seeds) -> dict[str, np.ndarray]:
-            heads = build_heads(base, seeds, activation)
+            heads = build_heads(base, seeds, head)
             order, size = Order(SEED, seeds), splits.train.batch_size
             heads.fit(stored, labels, order=order, batch_size=size, epochs=EPOCHS)
             probabilities = heads.predict(in_order([valid], splits.valid.labels))[0]
@@ -82,7 +81,7 @@ def measure_heads(splits: Splits, base, policies, *, activation: str, runs: int)
         kept = cache.load_or_make(cache.name_entry("heads", [*about, views, keys]), train)
         found = {name: kept[name][:] for name in ("loss", "accuracy", "dead")}
         columns = {
-            "head": activation,
+            "head": head,
             "policy": name,
             "seed": list(seeds),
             "loss": found["loss"],
@@ -90,7 +89,7 @@ def measure_heads(splits: Splits, base, policies, *, activation: str, runs: int)
             "dead_head": found["dead"],
         }
         tables.append(pd.DataFrame(columns))
-        print(f"{activation}, {name}: {found['dead'].sum()} of {len(seeds)} died", flush=True)
+        print(f"{head}, {name}: {found['dead'].sum()} of {len(seeds)} died", flush=True)
     return pd.concat(tables, ignore_index=True)
 
 
@@ -107,14 +106,14 @@ def main() -> None:
             splits = load_car_or_truck(settings.load_settings("quick"), folder="synthetic")
         else:
             splits = set_aside(load_car_or_truck(settings.load_settings("full")))
-        for activation in HEADS:
-            table = measure_heads(splits, base, policies, activation=activation, runs=RUNS)
+        for head in HEADS:
+            table = measure_heads(splits, base, policies, head=head, runs=RUNS)
             for policy, runs in table.groupby("policy", sort=False):
                 alive = runs[~runs["dead_head"]]
                 rows.append(
                     {
                         "photos": photos,
-                        "head": activation,
+                        "head": head,
                         "policy": policy,
                         "runs": len(runs),
                         "dead": int(runs["dead_head"].sum()),

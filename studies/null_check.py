@@ -53,7 +53,7 @@ def measure_null(stored, valid, splits, base, *, seeds: int, comparisons: int) -
         def train(runs=runs, count=count) -> dict[str, np.ndarray]:
             arms = []
             for draws in (SEED, SEED + 1):
-                heads = build_heads(base, runs, "leaky_relu")
+                heads = build_heads(base, runs, "stable")
                 order, size = Order(draws, runs), splits.train.batch_size
                 heads.fit(stored, splits.train.labels, order=order, batch_size=size, epochs=EPOCHS)
                 arms.append(heads.predict(in_order([valid], splits.valid.labels))[0])

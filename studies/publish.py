@@ -128,11 +128,11 @@ def publish_comparison(study: Study, found: Comparison, name: str, views: Callab
 def publish_primary(study: Study) -> None:
     """The lesson's policy against none, in both divisions and with both heads."""
     runs, differences = [], []
-    for division, head in (("first", "leaky_relu"), ("second", "leaky_relu"), ("first", "relu")):
+    for division, head in (("first", "stable"), ("second", "stable"), ("first", "lesson")):
         splits = study.splits
         if division == "second":
             splits = divide_again(splits, seed=SECOND_DIVISION)
-        found = study.compare(PRIMARY, views=PRIMARY_VIEWS, splits=splits, activation=head)
+        found = study.compare(PRIMARY, views=PRIMARY_VIEWS, splits=splits, head=head)
         about = {"division": division, "head": head}
         runs.append(list_runs(found, lambda name: count_views(name, PRIMARY_VIEWS)).assign(**about))
         differences.append(correct_measures(list_differences(found)).assign(**about))
@@ -186,7 +186,7 @@ def publish_other_views(study: Study) -> None:
     for number in range(4):
         views = stored[number * PRIMARY_VIEWS : (number + 1) * PRIMARY_VIEWS]
         runs = train_runs(
-            build_heads(study.base, SEEDS, "leaky_relu"),
+            build_heads(study.base, SEEDS, "stable"),
             study.splits,
             views=views,
             augmented=in_order(views, study.splits.train.labels, seed=SEED),
@@ -264,7 +264,7 @@ def check_row(study: Study) -> None:
     """
     found = study.compare(PRIMARY, views=PRIMARY_VIEWS, seeds=OTHER_SEEDS)
     table = load_results("primary-differences")
-    asked = "division == 'first' and head == 'leaky_relu' and `class` == 'both' and epoch == 'last'"
+    asked = "division == 'first' and head == 'stable' and `class` == 'both' and epoch == 'last'"
     published = table.query(f"{asked} and policy == 'flip + contrast'").set_index("measure")
     outside = []
     for measure, row in published.iterrows():

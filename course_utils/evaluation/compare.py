@@ -10,7 +10,7 @@ from course_utils.data.dataset import Splits
 from course_utils.evaluation.cluster import fill_cache
 from course_utils.evaluation.comparison import Comparison
 from course_utils.evaluation.runs import PolicyRuns, run_policy
-from course_utils.training.heads import SLOPES
+from course_utils.models.classifier import HEADS
 
 backend.import_tensorflow()
 import keras  # noqa: E402 (TensorFlow is to be quiet first)
@@ -26,7 +26,7 @@ def compare(
     seeds: int | Sequence[int] = 20,
     epochs: int = 30,
     views: int | Mapping[str, int] = 8,
-    activation: str = "leaky_relu",
+    head: str = "stable",
     seed: int = 31415,
     precision: str = "auto",
     client: Any = None,
@@ -56,8 +56,8 @@ def compare(
         epochs: How often every training photo is used.
         views: How many augmented versions of a training photo are stored, one number or each
             policy's own. Nothing random is one version and a flip alone two, whatever this says.
-        activation: Of the head's hidden layer. `"leaky_relu"` cannot die; `"relu"` is the head of
-            lessons 01 and 02, which dies in many runs.
+        head: `"stable"` cannot die; `"lesson"` is the head of lessons 01 and 02, which dies in many
+            runs.
         seed: Of the stored views, and with each run's own seed of its orders and draws.
         precision: `"float32"`, `"bfloat16"`, or `"auto"`: the faster one here.
         client: A `dask.distributed.Client`, whose workers compute features and runs. They read and
@@ -95,7 +95,7 @@ def compare(
         raise ValueError(f"Expected two policies or more, received {list(policies)}. Add another.")
     seeds = _list_seeds(seeds)
     check_count("epochs", epochs)
-    check_choice("activation", activation, SLOPES)
+    check_choice("head", head, HEADS)
     baseline = next(iter(policies))
     if AGAIN.format(baseline) in policies:
         raise ValueError(
@@ -112,7 +112,7 @@ def compare(
     wanted = {name: (policy, numbers[name], seed) for name, policy in policies.items()}
     wanted[AGAIN.format(baseline)] = (policies[baseline], numbers[baseline], seed + 1)
     options = {"epochs": epochs, "precision": precision, "progress": progress}
-    options |= {"seeds": seeds, "activation": activation, "seed": seed}
+    options |= {"seeds": seeds, "head": head, "seed": seed}
     if client is not None:
         # The workers leave everything in the cache; below it is read.
         options["precision"] = fill_cache(client, wanted, splits, base, **options)

@@ -95,7 +95,7 @@ class Comparison:
             ValueError: If there is no such policy.
         """
         runs = self._find(policy)
-        return Heads(runs.weights, activation=runs.activation)
+        return Heads(runs.weights, head=runs.head)
 
     def summary(self, *, exclude_dead: bool = False) -> pd.DataFrame:
         """Returns what each policy gave at the end: means over seeds, and the interval's half.

@@ -43,7 +43,7 @@ class PolicyRuns:
         dead: bool, shape (epochs, seeds).
         weights: float32, the heads' after the last epoch, as `heads.gather_weights` gives them.
         seeds: Of each run's initial weights.
-        activation: Of the heads' hidden layer.
+        head: Which kind of head, as in `compare`.
     """
 
     train: np.ndarray
@@ -51,7 +51,7 @@ class PolicyRuns:
     dead: np.ndarray
     weights: list[np.ndarray]
     seeds: Sequence[int]
-    activation: str = "leaky_relu"
+    head: str = "stable"
 
 
 def build_layers(policy: Augmentation | Sequence[keras.Layer], seed: int) -> Sequence[keras.Layer]:
@@ -64,20 +64,20 @@ def build_layers(policy: Augmentation | Sequence[keras.Layer], seed: int) -> Seq
     return policy.layers(seed) if isinstance(policy, Augmentation) else policy
 
 
-def build_heads(base: keras.Model, seeds: Sequence[int], activation: str) -> Heads:
+def build_heads(base: keras.Model, seeds: Sequence[int], head: str) -> Heads:
     """Returns the lesson's heads, one for each seed, before their first step.
 
     Args:
         base: The frozen model that they are for.
         seeds: Of their initial weights.
-        activation: Of their hidden layer.
+        head: Which kind, as in `compare`.
     """
     built = []
     for seed in seeds:
-        layers = build_head(activation=activation, seed=seed)
+        layers = build_head(head, seed=seed)
         keras.Sequential([keras.Input(base.output_shape[1:]), *layers])
         built.append(layers)
-    return Heads(gather_weights(built), activation=activation)
+    return Heads(gather_weights(built), head=head)
 
 
 def run_policy(
@@ -86,7 +86,7 @@ def run_policy(
     splits: Splits,
     *,
     seeds: Sequence[int],
-    activation: str,
+    head: str,
     epochs: int,
     views: int,
     seed: int,
@@ -101,7 +101,7 @@ def run_policy(
         base: The frozen model from images to features.
         splits: The photos.
         seeds: Of the runs' initial weights, and of their orders and draws.
-        activation: Of the heads' hidden layer.
+        head: Which kind of head, as in `compare`.
         epochs: How often every training photo is used.
         views: How many augmented versions of a training photo are stored.
         seed: Of the stored views.
@@ -116,7 +116,7 @@ def run_policy(
     drawn = list_views(parts.front, views=views, seed=seed)
     described = [view.fingerprint for view in drawn]
     augments = described != [clean_view(parts.front).fingerprint]
-    heads = build_heads(parts.base, seeds, activation)
+    heads = build_heads(parts.base, seeds, head)
     shapes = {f"weight{n}": each.shape for n, each in enumerate(heads.weights)}
     arrays = [
         *heads.weights,
@@ -124,7 +124,7 @@ def run_policy(
     ]
     about = [
         *(VERSION, fingerprint_base(parts.base), clean.precision, described),
-        *(epochs, draws, list(seeds), activation, splits.train.batch_size),
+        *(epochs, draws, list(seeds), head, splits.train.batch_size),
         *(hashlib.sha256(np.ascontiguousarray(array)).hexdigest() for array in arrays),
     ]
     expected = {
@@ -158,7 +158,7 @@ def run_policy(
     kept = cache.load_or_make(cache.name_entry("comparisons", about), make, arrays=expected)
     train, probabilities, dead = (kept[name][:] for name in ("train", "probabilities", "dead"))
     weights = [kept[name][:] for name in shapes]
-    return PolicyRuns(train, probabilities, dead, weights, list(seeds), activation)
+    return PolicyRuns(train, probabilities, dead, weights, list(seeds), head)
 
 
 def train_runs(
@@ -215,7 +215,7 @@ def train_runs(
         np.array(dead),
         heads.weights,
         order.runs,
-        heads.activation,
+        heads.head,
     )
 
 

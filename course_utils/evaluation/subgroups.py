@@ -27,7 +27,7 @@ def evaluate_subgroups(
     seeds: int = 10,
     epochs: int = 30,
     views: int = 8,
-    activation: str = "leaky_relu",
+    head: str = "stable",
     seed: int = 31415,
     precision: str = "auto",
     progress: bool = True,
@@ -46,7 +46,7 @@ def evaluate_subgroups(
         epochs: How often every training photo is used.
         views: How many augmented versions of a training photo are stored. Nothing random is one
             version and a flip alone two, whatever this says.
-        activation: Of the head's hidden layer, as in `compare`.
+        head: `"stable"` or `"lesson"`, as in `compare`.
         seed: Of the stored views, and with each run's own seed of its orders and draws.
         precision: `"float32"`, `"bfloat16"`, or `"auto"`: the faster one here.
         progress: Whether to say what is computed and show how far it is.
@@ -79,7 +79,7 @@ def evaluate_subgroups(
     stored, clean, valid = open_features(
         parts, splits, views=views, seed=seed, precision=precision, progress=progress
     )
-    heads = build_heads(base, range(seeds), activation)
+    heads = build_heads(base, range(seeds), head)
     with Progress(epochs, "Epochs", shown=progress) as line:
         heads.fit(
             stored,

@@ -95,7 +95,7 @@ def describe_claims(table: pd.DataFrame | None = None) -> list[str]:
             f"validation accuracy {tell('accuracy', division, head, pairs)}"
         )
 
-    new, old = "leaky_relu", "relu"
+    new, old = "stable", "lesson"
     said = [
         "*The two curves stay closer together*: with flip and contrast the gap after 30 epochs "
         f"changes by {tell('gap', 'first', new)}.",
@@ -110,7 +110,7 @@ def describe_claims(table: pd.DataFrame | None = None) -> list[str]:
     if (asked["head"] == old).any():
         counted = asked["pairs_counted"] != "all"
         said.append(
-            f"With the lesson's own ReLU head, all runs: gap {tell('gap', 'first', old)}, "
+            f"With the lesson's own head, all runs: gap {tell('gap', 'first', old)}, "
             f"{tell_both('first', old)}."
         )
         if counted.any():

@@ -1,10 +1,12 @@
 """The lesson's classifier: augmentation, frozen base and a small head in one `keras.Sequential`."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from course_utils.core import backend
+from course_utils.core.checks import check_choice
 
 backend.import_tensorflow()
 import keras  # noqa: E402 (TensorFlow is to be quiet first)
@@ -19,7 +21,7 @@ def build_classifier(
     augmentation: Sequence[keras.Layer] = (),
     *,
     imagenet_preprocessing: bool = False,
-    activation: str = "relu",
+    head: str = "lesson",
     seed: int = 31415,
 ) -> keras.Sequential:
     """Builds and compiles the lesson's model: augmentation, base, Dense(6), Dense(1).
@@ -32,7 +34,7 @@ def build_classifier(
             `fit` and have no effect in `evaluate` and `predict`.
         imagenet_preprocessing: Whether the base receives images as VGG16 was trained on (BGR,
             means subtracted). The lesson gives it RGB images in [0, 1].
-        activation: Of the hidden layer. With `"leaky_relu"` the head cannot die: `compare` uses it.
+        head: `"lesson"`, or `"stable"`, the head of `compare`, which cannot die (see `Head`).
         seed: For the head's initial weights: the same seed gives the same weights.
 
     Returns:
@@ -50,28 +52,55 @@ def build_classifier(
             *augmentation,
             *([build_imagenet_preprocessing()] if imagenet_preprocessing else []),
             base,
-            *build_head(activation=activation, seed=seed),
+            *build_head(head, seed=seed),
         ]
     )
     model.compile(optimizer="adam", loss="binary_crossentropy", metrics=["binary_accuracy"])
     return model
 
 
-def build_head(*, activation: str = "relu", seed: int = 31415) -> list[keras.Layer]:
+class Head(NamedTuple):
+    """What tells one kind of head from another.
+
+    The features of VGG16's base are large: those of one photo add up to about 1,300. So Adam's
+    first steps of 0.001 move a hidden unit by more than one, and often below zero for every photo.
+    There a ReLU passes no gradient, and the unit stays dead. A stable head gets smaller features,
+    and its units pass a fifth of the gradient below zero. `studies/choose_head.py` compares both.
+
+    Args:
+        activation: Of the hidden layer, as Keras names it.
+        slope: Of the activation for negative inputs.
+        scale: What the features are multiplied by first.
+    """
+
+    activation: str
+    slope: float
+    scale: float
+
+
+HEADS = {
+    "lesson": Head("relu", slope=0.0, scale=1.0),
+    "stable": Head("leaky_relu", slope=0.2, scale=0.1),
+}
+
+
+def build_head(head: str = "lesson", *, seed: int = 31415) -> list[keras.Layer]:
     """Builds the layers after the base: Flatten, Dense(6), Dense(1).
 
     Args:
-        activation: Of the hidden layer.
+        head: `"lesson"` or `"stable"`. A stable head scales the features first.
         seed: For the initial weights.
 
     Example:
         >>> [layer.units for layer in build_head()[1:]]
         [6, 1]
     """
+    kind = HEADS[check_choice("head", head, HEADS)]
     glorot = keras.initializers.GlorotUniform
     return [
+        *([keras.layers.Rescaling(kind.scale)] if kind.scale != 1 else []),
         keras.layers.Flatten(),
-        keras.layers.Dense(6, activation=activation, kernel_initializer=glorot(seed=seed)),
+        keras.layers.Dense(6, activation=kind.activation, kernel_initializer=glorot(seed=seed)),
         keras.layers.Dense(1, activation="sigmoid", kernel_initializer=glorot(seed=seed + 1)),
     ]
 

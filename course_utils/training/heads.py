@@ -23,6 +23,7 @@ from course_utils.data.dataset import Splits
 from course_utils.features.batches import StoredFeatures, StoredViews, read_rows
 from course_utils.features.store import prepare_features
 from course_utils.features.views import clean_view, list_views
+from course_utils.models.classifier import HEADS, Head
 from course_utils.models.partition import Parts
 from course_utils.training.head_death import is_constant
 from course_utils.training.kept_features import FREE_PART, count_free_bytes
@@ -32,8 +33,6 @@ import keras  # noqa: E402 (TensorFlow is to be quiet first)
 
 EVALUATION_BATCH = 512  # photos' features at once: 16 MB
 SMALLEST = 1e-7  # Keras's own limit to what a probability may be in the cross-entropy
-# By the name of a hidden layer's activation in Keras: its slope for negative inputs.
-SLOPES = {"relu": 0.0, "leaky_relu": 0.2}
 # Keras's defaults for Adam.
 LEARNING_RATE, MEAN_DECAY, SQUARE_DECAY, EPSILON = 1e-3, 0.9, 0.999, 1e-7
 
@@ -106,12 +105,12 @@ class Heads:
 
     Args:
         weights: float32 arrays as `gather_weights` gives them.
-        activation: Of the hidden layer: `"relu"` or `"leaky_relu"`, as Keras defines them.
+        head: Which kind they are: `"lesson"` or `"stable"`, as `build_head` builds them.
     """
 
-    def __init__(self, weights: Sequence[np.ndarray], *, activation: str):
+    def __init__(self, weights: Sequence[np.ndarray], *, head: str):
         self.weights = [np.array(each, "float32") for each in weights]
-        self.activation = check_choice("activation", activation, SLOPES)
+        self.head = check_choice("head", head, HEADS)
 
     @property
     def size(self) -> int:
@@ -139,8 +138,8 @@ class Heads:
             on_epoch_end: Called with the epoch's number, from 0, when all heads have finished it.
         """
         read, targets = hold_rows(views), labels[:, 0].astype("float32")
-        slope = np.float32(SLOPES[self.activation])
-        trained = [_Training(each, slope) for each in zip(*self.weights, strict=True)]
+        kind = HEADS[self.head]
+        trained = [_Training(each, kind) for each in zip(*self.weights, strict=True)]
 
         def train_epoch(epoch: int, run: int) -> None:
             photos, drawn = order.draw(run, epoch, count=len(targets), views=len(views))
@@ -168,10 +167,12 @@ class Heads:
         """
         kernels, biases, outputs, output_biases = self.weights
         transposed = kernels.reshape(-1, self.size).T
-        slope, batches = SLOPES[self.activation], []
+        kind, batches = HEADS[self.head], []
         for read, _ in views.read_epoch(epoch):
-            hidden = read.reshape(len(read), -1) @ transposed + biases.reshape(-1)
-            hidden = np.maximum(hidden, slope * hidden).reshape(len(read), *outputs.shape)
+            hidden = read.reshape(len(read), -1) @ transposed
+            hidden = hidden * np.float32(kind.scale) + biases.reshape(-1)
+            hidden = np.maximum(hidden, np.float32(kind.slope) * hidden)
+            hidden = hidden.reshape(len(read), *outputs.shape)
             batches.append(expit(np.einsum("bsh,sh->bs", hidden, outputs) + output_biases))
         probabilities = np.concatenate(batches)
         varies = ~is_constant(probabilities.min(axis=0), probabilities.max(axis=0))
@@ -184,10 +185,10 @@ class _Training:
     Args:
         weights: Hidden kernel (units, features), hidden biases (units,), output kernel (units,),
             output bias ().
-        slope: Of the hidden units' activation for negative inputs.
+        kind: Of the head.
     """
 
-    def __init__(self, weights: Sequence[np.ndarray], slope: np.float32):
+    def __init__(self, weights: Sequence[np.ndarray], kind: Head):
         sizes = np.cumsum([np.size(each) for each in weights])[:-1]
         # All weights in one array, so that Adam takes one pass over them.
         self._flat = np.concatenate([np.ravel(each) for each in weights])
@@ -200,7 +201,8 @@ class _Training:
             ]
             for flat in (self._flat, self._gradient)
         )
-        self._slope, self._steps = slope, 0
+        self._slope, self._scale = np.float32(kind.slope), np.float32(kind.scale)
+        self._steps = 0
 
     def step(self, features: np.ndarray, targets: np.ndarray) -> None:
         """Takes one step down the mean cross-entropy of a batch.
@@ -210,12 +212,12 @@ class _Training:
             targets: float32, shape (batch,): 0 or 1.
         """
         kernel, biases, output, output_bias = self.weights
-        hidden = features @ kernel.T + biases
+        hidden = (features @ kernel.T) * self._scale + biases
         slopes = np.where(hidden > 0, np.float32(1), self._slope)
         hidden *= slopes
         errors = (expit(hidden @ output + output_bias) - targets) / np.float32(len(targets))
         at_hidden = errors[:, None] * output * slopes
-        np.matmul(at_hidden.T, features, out=self._gradients[0])
+        np.matmul(self._scale * at_hidden.T, features, out=self._gradients[0])
         self._gradients[1][...] = at_hidden.sum(axis=0)
         self._gradients[2][...] = errors @ hidden
         self._gradients[3][...] = errors.sum()

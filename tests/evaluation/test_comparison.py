@@ -10,7 +10,8 @@ from course_utils.evaluation.compare import AGAIN, compare
 from course_utils.evaluation.comparison import Comparison
 from course_utils.evaluation.runs import PolicyRuns, build_heads
 from course_utils.evaluation.statistics import correct_by_holm
-from course_utils.models.classifier import build_classifier
+from course_utils.models.classifier import HEADS, build_classifier
+from course_utils.models.partition import split_model
 from course_utils.training import heads
 from course_utils.training.heads import gather_weights
 
@@ -37,14 +38,14 @@ def test_runs_have_their_own_orders_the_same_in_all_policies(make_base, make_spl
 
 def test_the_heads_are_those_of_the_lessons_classifier(make_base, make_splits):
     base, splits = make_base(), make_splits(batch_size=24)
-    for activation in ("relu", "leaky_relu"):
-        heads = build_heads(base, [4], activation)
-        model = build_classifier(base, activation=activation, seed=4)
+    for kind in ("lesson", "stable"):
+        heads = build_heads(base, [4], kind)
+        model = build_classifier(base, head=kind, seed=4)
         features = base.predict(splits.valid.read(range(32)), verbose=0)
-        head = keras.Sequential([keras.Input(features.shape[1:]), *model.layers[-3:]])
+        head = keras.Sequential([keras.Input(features.shape[1:]), *split_model(model).head])
         for ours, kerass in zip(heads.weights, gather_weights([head.layers]), strict=True):
             np.testing.assert_array_equal(ours, kerass)
-        assert head.layers[-2].activation is keras.activations.get(activation)
+        assert head.layers[-2].activation is keras.activations.get(HEADS[kind].activation)
 
 
 @pytest.mark.slow
@@ -98,7 +99,10 @@ def test_heads_answer_as_they_did_after_the_last_epoch(make_base, make_splits):
     for found in (trained, stored):
         for policy in found.policies:
             kernels, biases, outputs, output_biases = found.heads(policy).weights
-            hidden = np.einsum("bf,suf->bsu", features.reshape(len(features), -1), kernels) + biases
+            hidden = (
+                np.einsum("bf,suf->bsu", 0.1 * features.reshape(len(features), -1), kernels)
+                + biases
+            )
             logits = (np.where(hidden > 0, hidden, 0.2 * hidden) * outputs).sum(axis=2)
             probabilities = 1 / (1 + np.exp(-logits - output_biases))
             np.testing.assert_allclose(probabilities.T, found.probabilities(policy)[-1], atol=1e-5)
@@ -140,7 +144,7 @@ def test_stored_runs_that_are_damaged_are_named_and_trained_again(
         ({"none": Augmentation(), "flip": keras.layers.RandomFlip()}, {}, "a list of layers"),
         (POLICIES, {"seeds": 1}, "`seeds` to be a whole number from 2, received 1"),
         (POLICIES, {"seeds": [3, 3]}, "two seeds or more, each once, received"),
-        (POLICIES, {"activation": "tanh"}, "`activation` to be one of 'relu', 'leaky_relu'"),
+        (POLICIES, {"head": "tanh"}, "`head` to be one of 'lesson', 'stable'"),
         (POLICIES, {"epochs": 0}, "`epochs` to be a whole number from 1"),
         ({**POLICIES, "none again": Augmentation(zoom=0.1)}, {}, "no policy called 'none again'"),
     ],
@@ -269,7 +273,7 @@ def test_several_policies_are_corrected_and_the_null_check_is_not(make_splits):
     several = table.drop("none again")
     np.testing.assert_allclose(several["p_holm"], correct_by_holm(several["p_value"]))
     assert (several["p_holm"] >= several["p_value"]).all()
-    assert several["p_holm"].max() > several["p_value"].max() or several["p_holm"].max() == 1
+    assert several["p_holm"].min() == pytest.approx(min(1, 3 * several["p_value"].min()))
     assert table.loc["none again", "p_holm"] == table.loc["none again", "p_value"]
 
 

@@ -71,7 +71,7 @@ def test_the_table_is_what_each_model_says_of_photos_changed_by_hand(compared):
     batches = [images, *(by_hand(*change, images) for change in changes)]
     for policy, augmentation in POLICIES.items():
         # One model for all heads, since each model's first `predict` takes a second.
-        model = build_classifier(base, augmentation.layers(31415), activation="leaky_relu")
+        model = build_classifier(base, augmentation.layers(31415), head="stable")
         hidden, biases, outputs, output_biases = found.heads(policy).weights
         for seed in range(3):
             model.layers[-2].set_weights([hidden[seed].T, biases[seed]])
@@ -107,15 +107,13 @@ def test_a_dead_head_changes_nothing_and_is_marked(make_base, make_photos):
     biases = np.repeat([[0.0], [-1000.0]], 6, axis=1).astype("float32")
     outputs = random.normal(size=(2, 6)).astype("float32")
     # One head alive, one dead, each near its threshold.
-    middle = Heads([hidden, biases, outputs, np.zeros(2, "float32")], activation="relu")
+    middle = Heads([hidden, biases, outputs, np.zeros(2, "float32")], head="lesson")
     stored = prepare_features(
         (), base, [(photos, [clean_view(())])], precision="float32", seed=0, progress=False
     ).open(photos, clean_view(()))
     probabilities = middle.predict(robustness.in_order([stored], photos.labels))[0][:, 0]
     logits = np.log(probabilities / (1 - probabilities))
-    heads = Heads(
-        [hidden, biases, outputs, np.float32([-np.median(logits), 0.3])], activation="relu"
-    )
+    heads = Heads([hidden, biases, outputs, np.float32([-np.median(logits), 0.3])], head="lesson")
     runs = pd.DataFrame(
         {"policy": "none", "seed": [0, 0, 1, 1], "dead_head": [True, False, False, True]}
     )

@@ -91,8 +91,8 @@ def test_random_augmentation_uses_as_many_views_as_asked(make_base, make_splits,
 
 @pytest.mark.slow
 def test_dead_heads_are_told(make_base, make_splits, monkeypatch):
-    def build(base, seeds, activation):
-        heads = build_heads(base, seeds, "relu")
+    def build(base, seeds, head):
+        heads = build_heads(base, seeds, "lesson")
         heads.weights[0][1], heads.weights[1][1] = 0, -1
         return heads
 

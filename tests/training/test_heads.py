@@ -24,16 +24,16 @@ def stored(make_base, make_photos):
     return base, photos, [store.open(photos, view) for view in views]
 
 
-def build(base, seed, activation):
-    model = build_classifier(base, activation=activation, seed=seed)
+def build(base, seed, head):
+    model = build_classifier(base, head=head, seed=seed)
     return keras.Sequential([keras.Input(base.output_shape[1:]), *split_model(model).head])
 
 
-@pytest.mark.parametrize("activation", ["relu", "leaky_relu"])
-def test_each_head_learns_what_keras_learns_from_the_same_batches(stored, activation):
+@pytest.mark.parametrize("head", ["lesson", "stable"])
+def test_each_head_learns_what_keras_learns_from_the_same_batches(stored, head):
     base, photos, views = stored
-    models = [build(base, seed, activation) for seed in (3, 4)]
-    heads = Heads(gather_weights([model.layers for model in models]), activation=activation)
+    models = [build(base, seed, head) for seed in (3, 4)]
+    heads = Heads(gather_weights([model.layers for model in models]), head=head)
     order, epochs, batch = Order(7, [3, 4]), 3, 32
     heads.fit(views, photos.labels, order=order, batch_size=batch, epochs=epochs)
     for run, model in enumerate(models):
@@ -44,9 +44,7 @@ def test_each_head_learns_what_keras_learns_from_the_same_batches(stored, activa
                 chosen = positions[start : start + batch]
                 features = np.stack([views[drawn[each]][each] for each in chosen])
                 model.train_on_batch(features, photos.labels[chosen])
-    assert not np.allclose(
-        heads.weights[0][0], gather_weights([build(base, 3, activation).layers])[0]
-    )
+    assert not np.allclose(heads.weights[0][0], gather_weights([build(base, 3, head).layers])[0])
     learned = gather_weights([model.layers for model in models])
     for ours, kerass in zip(heads.weights, learned, strict=True):
         np.testing.assert_allclose(ours, kerass, atol=2e-5)
@@ -59,11 +57,11 @@ def test_each_head_learns_what_keras_learns_from_the_same_batches(stored, activa
 
 def test_memory_and_files_give_the_same(stored, monkeypatch):
     base, photos, views = stored
-    weights = gather_weights([build(base, 1, "leaky_relu").layers])
+    weights = gather_weights([build(base, 1, "stable").layers])
     found = []
     for free in (2**40, 0):
         monkeypatch.setattr(module, "count_free_bytes", lambda free=free: free)
-        heads = Heads(weights, activation="leaky_relu")
+        heads = Heads(weights, head="stable")
         heads.fit(views, photos.labels, order=Order(1, [0]), batch_size=16, epochs=2)
         found.append(heads.weights)
     for one, other in zip(*found, strict=True):
@@ -96,20 +94,20 @@ def test_a_run_draws_the_same_order_for_every_policy_and_another_one_than_other_
 
 def test_dead_heads_are_seen(stored):
     base, photos, views = stored
-    weights = gather_weights([build(base, seed, "relu").layers for seed in (1, 2)])
+    weights = gather_weights([build(base, seed, "lesson").layers for seed in (1, 2)])
     weights[0][0], weights[1][0] = 0, -1
-    _, varies = Heads(weights, activation="relu").predict(in_order(views[:1], photos.labels))
+    _, varies = Heads(weights, head="lesson").predict(in_order(views[:1], photos.labels))
     assert varies.tolist() == [False, True]
-    heads = Heads(weights, activation="leaky_relu")
+    heads = Heads(weights, head="stable")
     heads.fit(views, photos.labels, order=Order(1, [1, 2]), batch_size=16, epochs=1)
-    assert heads.predict(in_order(views[:1], photos.labels))[1].all(), "leaky heads come back"
+    assert heads.predict(in_order(views[:1], photos.labels))[1].all(), "stable heads come back"
 
 
-def test_an_unknown_activation_is_refused():
-    with pytest.raises(ValueError, match="`activation` to be one of 'relu', 'leaky_relu'"):
+def test_an_unknown_head_is_refused():
+    with pytest.raises(ValueError, match="`head` to be one of 'lesson', 'stable'"):
         Heads(
             [np.zeros((1, 6, 3)), np.zeros((1, 6)), np.zeros((1, 6)), np.zeros(1)],
-            activation="tanh",
+            head="tanh",
         )
 
 
