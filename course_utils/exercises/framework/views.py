@@ -27,6 +27,7 @@ from course_utils.exercises.framework.reading import Misread
 
 STEP = 4  # a fit looks at every fourth pixel of a row and a column
 RETRIES = 4  # other starts for a view that the first fit does not explain
+SAME = 1e-4  # how far pixels that were left alone may be off
 EDGE = 0.96  # beyond it a view may mix its probe with what a turn uncovered
 
 
@@ -77,7 +78,8 @@ def read_observed(observed: Mapping[str, Any]) -> Reading:
     patterns, noise = make_patterns(seed), make_noise(seed)
     probes = render(patterns)
     finite = all(bool(np.isfinite(each).all()) for each in made.values())
-    made = {name: np.nan_to_num(each) for name, each in made.items()}
+    if not finite:
+        made = {name: np.nan_to_num(each) for name, each in made.items()}
     views = made["views"]
     table = read_views(patterns, views)
     return Reading(
@@ -85,11 +87,15 @@ def read_observed(observed: Mapping[str, Any]) -> Reading:
         lowest=float(made["noise"].min()),
         highest=float(made["noise"].max()),
         finite=finite,
-        unchanged=bool(np.allclose(views, probes, atol=1e-4)),
-        repeats=bool(np.allclose(views, views[:1], atol=1e-4)),
-        predicted=float(np.abs(made["predicted"] - mix(probes, noise)).max()),
+        unchanged=all(_differ(each, probes) < SAME for each in views),
+        repeats=all(_differ(each, views[0]) < SAME for each in views[1:]),
+        predicted=_differ(made["predicted"], mix(probes, noise)),
         sharpness=float(np.median(_detail(made["noise"]) / _detail(noise))),
     )
+
+
+def _differ(first: np.ndarray, second: np.ndarray) -> float:
+    return float(np.abs(first - second).max())
 
 
 def _detail(images: np.ndarray) -> np.ndarray:
