@@ -11,6 +11,7 @@ latest.txt is what pip chose, on one day, without any constraints.
 
 import argparse
 import datetime
+import json
 import re
 import subprocess
 import tomllib
@@ -43,7 +44,7 @@ def main() -> None:
     parser.add_argument(
         "--lists", type=Path, help="folder with colab.txt, … instead of the network"
     )
-    parser.add_argument("--latest", help="the Python of a new environment: writes latest.txt only")
+    parser.add_argument("--latest", help="writes latest.txt alone, as this Python's pip chooses")
     chosen = parser.parse_args()
     if chosen.latest:
         _write_latest(chosen.latest)
@@ -87,12 +88,16 @@ def _read_bounds() -> dict[str, str]:
 
 
 def _write_latest(python: str) -> None:
-    words = [python, "-m", "pip", "freeze", "--exclude-editable"]
-    frozen = subprocess.run(words, capture_output=True, text=True, check=True).stdout
-    version = subprocess.run([python, "-V"], capture_output=True, text=True, check=True).stdout
+    words = ["install", "--dry-run", "--ignore-installed", "--quiet", "--report", "-"]
+    words = [python, "-m", "pip", *words, "-r", "requirements.txt"]
+    ended = subprocess.run(words, cwd=PROJECT, stdout=subprocess.PIPE, text=True, check=True)
+    report = json.loads(ended.stdout)
+    chosen = [each["metadata"] for each in report["install"] if not each.get("is_direct")]
+    version = report["environment"]["python_full_version"]
     today = datetime.date.today().isoformat()
-    about = f"# What pip chose without constraints on {today}, {version.strip()}.\n"
-    _write("latest", about, _read_pins(frozen))
+    about = f"# What pip chose without constraints on {today}, Python {version}.\n"
+    pins = {re.sub(r"[-_.]+", "-", each["name"]).lower(): each["version"] for each in chosen}
+    _write("latest", about, dict(sorted(pins.items())))
 
 
 def _write(name: str, about: str, pins: dict[str, str]) -> None:
