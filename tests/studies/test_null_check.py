@@ -34,8 +34,8 @@ def measure(make_base, make_splits, monkeypatch):
 
 
 def test_intervals_contain_zero_where_nothing_differs(measure):
-    table = measure(seeds=3, comparisons=50)
-    assert len(table) == 100 and table["difference"].nunique() > 50
+    table = measure(seeds=3, comparisons=30)
+    assert len(table) == 60 and table["difference"].nunique() > 30
     assert table.groupby("measure")["contains"].mean().min() > 0.85
 
 
@@ -48,9 +48,9 @@ def test_weights_that_differ_between_the_arms_are_noticed(measure, monkeypatch):
         heads = build(*arguments)
         calls.append(heads)
         if len(calls) % 2 == 0:
-            heads.weights[3] += 1.0  # every probability a little higher, from the start
+            heads.weights[3] += 8.0  # every photo is taken for a truck, from the start
         return heads
 
     monkeypatch.setattr(null_check, "build_heads", build_unlike)
-    table = measure(seeds=3, comparisons=50)
+    table = measure(seeds=3, comparisons=10)
     assert table.query("measure == 'loss'")["contains"].mean() < 0.5
