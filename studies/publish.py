@@ -68,6 +68,12 @@ POLICIES = {
     "one operation": Augmentation(one_operation=0.5),
 }
 PRIMARY = {name: POLICIES[name] for name in ("none", "flip + contrast")}
+# Division, head and stored views, in the order in which they are computed.
+PRIMARY_RUNS = (
+    *(("first", "stable", VIEWS), ("first", "lesson", VIEWS)),
+    *(("first", "stable", PRIMARY_VIEWS), ("second", "stable", PRIMARY_VIEWS)),
+    ("first", "lesson", PRIMARY_VIEWS),
+)
 # The most stand for plain online training, with a new view at every use.
 VIEW_COUNTS = (30, 16, 8, 4, 2, 1)
 PHOTO_COUNTS = (100, 500, 1250, 2500, 4000)
@@ -126,18 +132,20 @@ def publish_comparison(study: Study, found: Comparison, name: str, views: Callab
 
 
 def publish_primary(study: Study) -> None:
-    """The lesson's policy against none, in both divisions and with both heads."""
+    """The lesson's policy against none, in both divisions, with both heads, 4 and 8 views."""
     runs, differences = [], []
-    for division, head in (("first", "stable"), ("second", "stable"), ("first", "lesson")):
+    for division, head, views in PRIMARY_RUNS:
         splits = study.splits
         if division == "second":
             splits = divide_again(splits, seed=SECOND_DIVISION)
-        found = study.compare(PRIMARY, views=PRIMARY_VIEWS, splits=splits, head=head)
+        found = study.compare(PRIMARY, views=views, splits=splits, head=head)
         about = {"division": division, "head": head}
-        runs.append(list_runs(found, lambda name: count_views(name, PRIMARY_VIEWS)).assign(**about))
-        differences.append(correct_measures(list_differences(found)).assign(**about))
+        counts = {name: count_views(name, views) for name in found.policies}
+        runs.append(list_runs(found, counts).assign(**about))
+        table = correct_measures(list_differences(found))
+        differences.append(table.assign(views=views, **about))
         for measure in ("gap", "loss", "accuracy"):
-            print(f"\n{division} division, {head}\n{found.verdict(measure)}", flush=True)
+            print(f"\n{division} division, {head}, {views} views\n{found.verdict(measure)}")
         # After each, so that a part that is stopped leaves what is finished.
         study.write(runs, "primary-runs")
         study.write(differences, "primary-differences")
@@ -264,7 +272,8 @@ def check_row(study: Study) -> None:
     """
     found = study.compare(PRIMARY, views=PRIMARY_VIEWS, seeds=OTHER_SEEDS)
     table = load_results("primary-differences")
-    asked = "division == 'first' and head == 'stable' and `class` == 'both' and epoch == 'last'"
+    asked = f"division == 'first' and head == 'stable' and views == {PRIMARY_VIEWS}"
+    asked += " and `class` == 'both' and epoch == 'last'"
     published = table.query(f"{asked} and policy == 'flip + contrast'").set_index("measure")
     outside = []
     for measure, row in published.iterrows():

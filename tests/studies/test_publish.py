@@ -126,6 +126,7 @@ def make_primary():
                     "photos_low": difference - 0.01,
                     "photos_high": difference + 0.01,
                     "pairs": 12,
+                    "views": 8,
                 }
             )
     return pd.DataFrame(rows)
@@ -135,6 +136,14 @@ def test_the_claims_are_told_in_sentences_with_intervals():
     table = make_primary()
     said = describe_claims(table)
     assert len(said) == 5
+    assert "(8 stored views of each photo)" in said[0]
+    # Fewer views are told where there are no more.
+    fewer = table.assign(views=4, difference=9.0)
+    assert describe_claims(pd.concat([fewer, table])) == said
+    assert (
+        "(4 stored views of each photo) the gap after 30 epochs changes by +9.000"
+        in (describe_claims(fewer)[0])
+    )
     assert "-0.100 (-0.110 to -0.090; smaller)" in said[0]
     assert "validation loss -0.030 (-0.040 to -0.020; better)" in said[1]
     assert "+0.4 percentage points (-0.6 to +1.4; can't tell)" in said[1]
