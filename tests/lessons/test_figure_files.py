@@ -104,6 +104,7 @@ def test_the_manifest_says_what_each_figure_is(own_gallery, tmp_path):
     content = (tmp_path / "out" / about["file"]).read_bytes()
     assert about["sha256"] == hashlib.sha256(content).hexdigest()
     assert set(manifest["versions"]) > {"python", "matplotlib", "keras"}
+    assert "MIT" in manifest["license"]
 
 
 def test_figures_of_missing_results_are_left_out_loudly(own_gallery, tmp_path, capsys):

@@ -8,6 +8,7 @@ and resized (its geometry), and, apart from that, what became of its light and i
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ BUMPS = 6
 # --- the patterns ----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # compared and cached as the object that it is
 class Patterns:
     """The formulas of a batch of probes; x and y run from -1 to 1, to the right and down.
 
@@ -67,6 +68,7 @@ class Patterns:
         )
 
 
+@lru_cache(maxsize=4)
 def make_patterns(seed: int, count: int = PHOTOS) -> Patterns:
     """Returns random patterns, the same for the same seed.
 
@@ -101,8 +103,9 @@ def grid(step: int = 1) -> np.ndarray:
     return np.stack([x.ravel(), y.ravel()], axis=-1)
 
 
+@lru_cache(maxsize=4)
 def render(patterns: Patterns) -> np.ndarray:
-    """Returns the probes as photos: float32 within [0, 1], shape (count, 128, 128, 3)."""
+    """Returns the probes as photos, read-only: float32 within [0, 1], (count, 128, 128, 3)."""
     count = len(patterns.tints)
     points = grid()
     light = np.full((count, SIDE, SIDE), 0.5)
@@ -116,7 +119,9 @@ def render(patterns: Patterns) -> np.ndarray:
         ]
         height = patterns.heights[:, bump, None, None]
         light += height * parts[1][:, :, None] * parts[0][:, None, :]
-    return (light[..., None] + patterns.tints[:, None, None]).astype("float32")
+    photos = (light[..., None] + patterns.tints[:, None, None]).astype("float32")
+    photos.setflags(write=False)
+    return photos
 
 
 def make_noise(seed: int) -> np.ndarray:

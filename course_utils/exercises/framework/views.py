@@ -5,6 +5,7 @@ A view is explained as its probe, seen through an affine map, with another contr
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -261,20 +262,23 @@ STARTS = np.array(
 )
 
 
-def _compare(patterns: Patterns, light, inside, batches: int) -> np.ndarray:
-    """Returns how much each view looks like its probe under each of `STARTS`."""
+@lru_cache(maxsize=4)
+def _make_templates(patterns: Patterns) -> tuple[np.ndarray, np.ndarray]:
+    """Returns some pixels, and the luminance there of each probe under each of `STARTS`."""
     points = grid(STEP)
     chosen = np.flatnonzero((points**2).sum(axis=1) < 0.9)[::3]
     count, points = len(patterns.tints), points[chosen]
-    pure = np.stack(
-        [
-            patterns.luminance(
-                np.broadcast_to(points @ start.T, (count, *points.shape)), slopes=False
-            )[0]
-            for start in STARTS
-        ],
-        axis=-1,
-    )  # (photos, points, starts)
+    looks = [
+        patterns.luminance(np.broadcast_to(points @ start.T, (count, *points.shape)), slopes=False)
+        for start in STARTS
+    ]
+    return chosen, np.stack([light for light, _ in looks], axis=-1)  # (photos, points, starts)
+
+
+def _compare(patterns: Patterns, light, inside, batches: int) -> np.ndarray:
+    """Returns how much each view looks like its probe under each of `STARTS`."""
+    chosen, pure = _make_templates(patterns)
+    count = len(patterns.tints)
     light, mask = (
         each[:, chosen].reshape(batches, count, -1).transpose(1, 0, 2)
         for each in (light, inside.astype("float64"))
