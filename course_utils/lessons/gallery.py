@@ -280,7 +280,7 @@ def digits_turned() -> DescribedFigure:
 
 
 @figure("05", source=PHOTOS)
-def one_photo_under_six_policies(splits: Splits) -> DescribedFigure:
+def one_photo_under_seven_policies(splits: Splits) -> DescribedFigure:
     geometry = {"rotation": 45, "translation": 0.3, "zoom": 0.4, "shear": 0.3, "perspective": 0.3}
     color = {"brightness": 0.5, "contrast": 0.8, "saturation": 0.4, "hue": 90, "grayscale": 0.3}
     policies = {
@@ -290,6 +290,7 @@ def one_photo_under_six_policies(splits: Splits) -> DescribedFigure:
         "vertical flip": Augmentation(flip="vertical"),
         "everything": Augmentation(flip="horizontal", **geometry, **color, blur=1.0, erasing=0.3),
         "RandAugment": Augmentation(rand_augment=0.5),
+        "one operation": Augmentation(one_operation=0.5),
     }
     photo = splits.train.take(16).read([5])[0]
     views = {}
@@ -299,7 +300,7 @@ def one_photo_under_six_policies(splits: Splits) -> DescribedFigure:
         for layer in stack:
             each = [layer(view, training=True) for view in each]
         views[name] = np.concatenate(each)
-    return photos.plot_policies(photo, views, title="One photo under six policies")
+    return photos.plot_policies(photo, views, title="One photo under seven policies")
 
 
 # What the figures show of all the policies published: lines of one look each, not too many.
