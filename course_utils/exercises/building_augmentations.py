@@ -37,7 +37,15 @@ def _observe_specification(augmentation, *, probe_seed: int) -> dict[str, Any]:
 
 
 def _judge_specification(observed: Mapping[str, Any]) -> str | None:
-    reading = views.read_observed(observed)
+    return judge_specified(views.read_observed(observed))
+
+
+def judge_specified(reading: views.Reading) -> str | None:
+    """Says what is not as question 1 specifies, or gives `None`.
+
+    Args:
+        reading: What was read off the observed views.
+    """
     return (
         judge_pixels(reading)
         or judge_geometry(reading)

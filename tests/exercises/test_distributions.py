@@ -1,9 +1,13 @@
 """Each test refuses right draws at its level, and wrong ones nearly always."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from course_utils.exercises.building_augmentations import judge_specified
 from course_utils.exercises.framework import distributions as d
+from course_utils.exercises.framework.probes import BATCHES, PHOTOS
+from course_utils.exercises.framework.views import Reading
 
 RUNS, DRAWS = 3_000, 384
 
@@ -51,3 +55,23 @@ def test_wrong_draws_are_refused(random):
     by_batch[0], by_batch[1] = True, False
     assert not d.vary_alike(by_place) and not d.vary_alike(by_batch)
     assert d.vary_alike(np.zeros((8, 48)))
+
+
+def read_right_answer(random) -> Reading:
+    """What is read off the views of an answer to question 1 that is right."""
+    count = BATCHES * PHOTOS
+    columns = ["angle", "shift", "brightness", "hue", "channel", "level", "strangeness"]
+    table = pd.DataFrame(np.zeros((count, len(columns))), columns=columns)
+    table[["zoom", "stretch", "color"]] = 1.0
+    table["corners"] = np.nan
+    table["mirrored"] = random.random(count) < 0.5
+    table["contrast"] = random.uniform(0.7, 1.3, count)
+    return Reading(table, 0.0, 1.0, True, False, False, 0.0, 1.0)
+
+
+def test_a_right_answer_is_not_refused(random):
+    # The first look refuses one in a thousand; a refusal needs a second look that refuses too.
+    looks = [judge_specified(read_right_answer(random)) for _ in range(500)]
+    refused = [said for said in looks if said]
+    assert len(refused) <= 5, refused
+    assert not [said for said in refused if judge_specified(read_right_answer(random))]
