@@ -11,7 +11,7 @@ from course_utils.data.synthetic.dataset import make_synthetic_vehicles
 from course_utils.models import vgg16
 
 PICTURES, NEW_CAMERA, WEIGHTS = "pictures", "new-camera", "weights"
-COUNTS = {PICTURES: 300, NEW_CAMERA: 80}
+COUNTS = {PICTURES: 300, NEW_CAMERA: 100}
 SIZE = (120, 160)  # (height, width) in pixels
 SEED = 31415
 
@@ -71,21 +71,16 @@ def _draw_pictures(folder: Path) -> None:
 
 
 def _draw_from_new_camera(folder: Path) -> None:
-    """Draws vehicles as a cheap camera sees them in bad light: half at dusk, all pale, noisy, soft
-    and a little yellow."""
+    """Draws vehicles at dusk as a cheap camera sees them: pale, noisy, soft and a little yellow."""
     images, _, facts = make_synthetic_vehicles(
-        COUNTS[NEW_CAMERA],
-        seed=SEED,
-        image_size=SIZE,
-        split="valid",
-        light={"day": 0.5, "dusk": 0.5},
+        COUNTS[NEW_CAMERA], seed=SEED, image_size=SIZE, split="valid", light="dusk"
     )
     random = np.random.default_rng(SEED)
     for number, (image, vehicle) in enumerate(zip(images, facts["type"], strict=True)):
-        pale = 0.5 + 0.55 * (image - 0.5)
-        tinted = pale * np.float32([1.05, 1.0, 0.85]) * random.uniform(0.7, 1.15)
-        noisy = tinted + random.normal(0, 0.04, image.shape)
-        soft = Image.fromarray(_to_bytes(noisy)).filter(ImageFilter.GaussianBlur(0.8))
+        pale = 0.5 + 0.7 * (image - 0.5)
+        tinted = pale * np.float32([1.1, 1.0, 0.8]) * random.uniform(0.6, 1.0)
+        noisy = tinted + random.normal(0, 0.08, image.shape)
+        soft = Image.fromarray(_to_bytes(noisy)).filter(ImageFilter.GaussianBlur(1.2))
         _save(soft, folder, vehicle, number, quality=60)
 
 
