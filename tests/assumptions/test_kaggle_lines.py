@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from course_utils.core import backend, settings
+from course_utils.core import backend, environment
 
 tf = backend.import_tensorflow()
 import keras  # noqa: E402 (TensorFlow is to be quiet first)
@@ -162,7 +162,7 @@ def test_the_line_does_what_the_page_says(line, tmp_path):
 
 
 def test_every_line_of_the_page_is_proved():
-    page = (settings.project_dir() / "docs" / "from-kaggle-to-keras-3.md").read_text("utf-8")
+    page = (environment.project_dir() / "docs" / "from-kaggle-to-keras-3.md").read_text("utf-8")
     lines = re.findall(r"^\| `(.*?)`", page, re.MULTILINE)
     assert sorted(lines) == sorted(PROOFS)
 
