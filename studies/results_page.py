@@ -28,7 +28,7 @@ reads one.
 | --- | --- |
 {tables}
 """
-# By the beginning of a file's name; a name that is not here is of an older plan.
+# By name. Tables of an older plan say so at their top, in the command that made them.
 TABLES = {
     "primary-runs": "the lesson's policy and none: every run and epoch, two divisions, two heads",
     "primary-differences": "their paired differences, with intervals and tests",
@@ -42,6 +42,10 @@ TABLES = {
     "preprocessing-runs": "the same: every run and epoch",
     "photo-counts": "fewer training photos: every run",
     "sensitivity": "the heads on transformed photos",
+    "lesson-01-photo-counts": "lesson 01: runs with different numbers of training photos",
+    "lesson-03-groups": "lesson 03: runs with the accuracy of each group of photos",
+    "exercise-policies": "exercise 03: the policies that one bets on",
+    "exercise-histories": "exercise 03: their histories",
     "heads": "the head of the comparisons and the lesson's, on photos that judge no policy",
     "coverage": "how often the intervals cover the truth, simulated",
     "null-check": "a policy against itself, a thousand times",
@@ -55,11 +59,15 @@ def write_page() -> None:
     if "primary-differences" in names:
         found = [f"* {sentence}" for sentence in describe_claims()]
     found += [f"* {sentence}" for sentence in describe_other_tables(names)]
-    rows = [f"| `{name}.csv` | {about} |" for name, about in TABLES.items() if name in names]
-    older = sorted(names - set(TABLES))
-    rows += [
-        f"| `{name}.csv` | an older plan: seeds 0 to 19, one order for all runs |" for name in older
-    ]
+    older = {name for name in names if "publish_results" in load_results(name).attrs["about"]}
+    kept = [name for name in (*TABLES, *sorted(names - set(TABLES))) if name in names - older]
+    rows = [f"| `{name}.csv` | {TABLES.get(name, 'see the lines at its top')} |" for name in kept]
+    if older:
+        listed = ", ".join(f"`{name}`" for name in sorted(older))
+        rows.append(
+            f"| {listed} | an older plan: seeds 0 to 19 of the lesson's own head, one order for "
+            "all runs, judged on half of the validation photos |"
+        )
     text = PAGE.format(found="\n".join(found), views=describe_views(names), tables="\n".join(rows))
     with atomic_write(results_dir() / "README.md") as beside:
         beside.write_text(text, encoding="utf-8", newline="\n")

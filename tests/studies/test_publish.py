@@ -156,7 +156,7 @@ def test_the_page_says_what_the_tables_say(own_results):
     from results_page import write_page
 
     write_table(make_primary(), "primary-differences", ["A note."])
-    write_table(pd.DataFrame({"policy": ["none"]}), "of-old", [])
+    write_table(pd.DataFrame({"policy": ["none"]}), "of-old", ["By publish_results.py."])
     rows = {"noise": "normal", "seeds": [2, 10], "coverage": [0.941, 0.962]}
     write_table(pd.DataFrame(rows), "coverage", [])
     write_page()
@@ -164,7 +164,7 @@ def test_the_page_says_what_the_tables_say(own_results):
     for sentence in describe_claims(make_primary()):
         assert f"* {sentence}\n" in page
     assert "in 94.1% of cases or more, and from ten runs on in 96.2% or fewer" in page
-    assert "`of-old.csv` | an older plan" in page and "`coverage.csv`" in page
+    assert "`of-old` | an older plan" in page and "`coverage.csv`" in page
     about = load_results("primary-differences").attrs["about"]
     assert "Made by: python studies/" in about and "A note." in about
 
