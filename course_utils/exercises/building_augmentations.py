@@ -119,6 +119,8 @@ _INNOCENT = {
 
 def _name_suspect(wrong) -> str:
     """Returns the suspect's name for a name, a layer, or a layer's class."""
+    if isinstance(wrong, list | tuple | set) and len(wrong) == 1:
+        wrong = next(iter(wrong))
     if isinstance(wrong, str):
         words = re.sub(r"[^a-z]", " ", wrong.casefold())
         told = [name for name in SUSPECTS if name in words]
@@ -154,17 +156,17 @@ def _judge_suspect(observed: Mapping[str, Any]) -> str | None:
             f"That is the layer. Your fixed layer still gives pixels from {reading.lowest:.2f} to "
             f"{reading.highest:.2f}: tell it the range of your pixels."
         )
+    if np.ptp(reading.views["contrast"]) < 0.01:
+        return (
+            "That is the layer, but your fixed one no longer varies the contrast. Keep what the "
+            "layer does; fix only its range."
+        )
     if other := judge_geometry(reading) or judge_colors(reading):
         return f"That is the layer. The fixed one should change contrast and nothing else. {other}"
     if reading.views["mirrored"].any():
         return (
             "That is the layer. The fixed one should change contrast and nothing else; yours "
             "mirrors photos."
-        )
-    if np.ptp(reading.views["contrast"]) < 0.01:
-        return (
-            "That is the layer, but your fixed one no longer varies the contrast. Keep what the "
-            "layer does; fix only its range."
         )
     if again := judge_draws(reading):
         return f"That is the layer. {again}"

@@ -36,6 +36,7 @@ def augmentation(images, is_training):
     return tf.map_fn(one, images)""",
     ],
     "q2": [
+        "wrong = ['contrast']\nfixed = cu.Augmentation(contrast=0.5)",
         "wrong = 'RandomContrast'\nfixed = cu.Augmentation(contrast=0.5)",
         "wrong = 'the contrast layer'\nfixed = [cu.Augmentation(contrast=0.5)]",
         "wrong = suspects['contrast']\n"
@@ -175,6 +176,7 @@ WRONG = {
          "another strength"),
         ("wrong = 'contrast'\nfixed = cu.Augmentation(contrast=0.5, rotation=10)", "nothing else"),
         ("wrong = 'hue'\nfixed = layers.RandomHue(0.1)", "one of"),
+        ("wrong = 'contrast'\nfixed = layers.Rescaling(1 / 255)", "longer varies the contrast"),
         ("wrong = 3\nfixed = layers.RandomHue(0.1)", "Write it in quotes"),
         ("wrong = 'contrast'\nfixed = ...", "still blank"),
     ],

@@ -107,6 +107,7 @@ def judge_colors(reading: Reading) -> str | None:
     views = reading.views
     contrast_too = (views["contrast"] - 1).abs().max() > 0.02
     follows = np.abs(views["color"] - views["contrast"]).max() < COLOR
+    follows &= views["brightness"].abs().max() < 0.05
     if contrast_too and follows and (views["color"] - 1).abs().max() > COLOR:
         return (
             "Colors change along with the contrast. Take the mean of each color channel, not one "
