@@ -128,6 +128,8 @@ def _time_page(lab, browser, kind: str) -> tuple[dict[str, np.ndarray], float]:
     lab.open_notebook(page, name)
     lab.run_all_cells(page)
     page.wait_for_selector(picture)
+    closed = page.locator(".augmentation-explorer .ax-fold:not(.mod-active)")
+    closed.evaluate_all("folds => folds.forEach(fold => fold.click())")
     page.wait_for_timeout(2000)
     found = {}
     for title in TITLES:

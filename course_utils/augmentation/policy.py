@@ -121,7 +121,8 @@ contrast multiplied by 0.5 to 1.5.'
         """Returns Keras source code that makes the same layers as `layers`.
 
         Args:
-            seed: As in `layers`; `None` leaves the seeds out, so that every run draws again.
+            seed: As in `layers`; `None` leaves out the seeds, so that every run draws again, and
+                the dtypes, so that the layers follow Keras's dtype policy.
 
         Returns:
             Python source that can be pasted and run; it binds the list `augmentation_layers`.
@@ -135,7 +136,7 @@ contrast multiplied by 0.5 to 1.5.'
             import keras
             <BLANKLINE>
             augmentation_layers = [
-                keras.layers.RandomZoom(height_factor=0.2, fill_mode="constant", dtype="float32"),
+                keras.layers.RandomZoom(height_factor=0.2, fill_mode="constant"),
             ]
             <BLANKLINE>
         """
@@ -219,7 +220,9 @@ contrast multiplied by 0.5 to 1.5.'
                     # Layers with the same seed draw the same random numbers. A hundred seeds for
                     # every seed of a run keep layers and runs apart.
                     arguments["seed"] = 100 * seed + 2 * position + number
-                found.append((name, replace(call, arguments=arguments | {"dtype": "float32"})))
+                if seed is not None:
+                    arguments["dtype"] = "float32"
+                found.append((name, replace(call, arguments=arguments)))
         return found
 
     def show_ends(self, name: str, image: np.ndarray) -> tuple[np.ndarray, list[str]]:

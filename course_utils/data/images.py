@@ -1,7 +1,9 @@
 """Reads one image file of any common format as the lesson's pixels."""
 
+import io
 import os
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -55,17 +57,44 @@ def read_photo(path: str | Path, image_size: tuple[int, int]) -> np.ndarray:
             pixels; the message is the reason.
         OSError: If the file cannot be opened.
     """
-    height, width = image_size
     # Opened here, so that a missing or locked file is not mistaken for a damaged one.
     with open(path, "rb") as stream:
-        if not os.fstat(stream.fileno()).st_size:
-            raise ValueError("the file is empty")
-        try:
-            with Image.open(stream) as opened:
-                return _letterbox(_normalize(opened, max(image_size)), (width, height))
-        except Exception as error:
-            # Decoders raise all kinds of errors on a damaged file.
-            raise ValueError(_explain(error, path)) from error
+        return _read(stream, os.fstat(stream.fileno()).st_size, path, image_size)
+
+
+def decode_photo(content: bytes, name: str, image_size: tuple[int, int]) -> np.ndarray:
+    """Returns a photo that is in memory, such as an upload, with the pixels of `read_photo`.
+
+    Args:
+        content: The bytes of an image file.
+        name: The file's name, for the reason why it cannot be read.
+        image_size: (height, width) in pixels.
+
+    Returns:
+        uint8 in [0, 255], shape (height, width, 3).
+
+    Raises:
+        ValueError: As in `read_photo`; the message is the reason.
+
+    Example:
+        >>> decode_photo(b"<html>", "car.jpg", (128, 128))
+        Traceback (most recent call last):
+            ...
+        ValueError: not an image that can be read: it is damaged, or another kind of file
+    """
+    return _read(io.BytesIO(content), len(content), name, image_size)
+
+
+def _read(stream: BinaryIO, size: int, path: str | Path, image_size: tuple[int, int]) -> np.ndarray:
+    if not size:
+        raise ValueError("the file is empty")
+    height, width = image_size
+    try:
+        with Image.open(stream) as opened:
+            return _letterbox(_normalize(opened, max(image_size)), (width, height))
+    except Exception as error:
+        # Decoders raise all kinds of errors on a damaged file.
+        raise ValueError(_explain(error, path)) from error
 
 
 def _explain(error: Exception, path: str | Path) -> str:

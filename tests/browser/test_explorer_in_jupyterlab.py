@@ -38,19 +38,38 @@ explorer = AugmentationExplorer(
 explorer
 """
 NEXT = "print(explorer.augmentation.to_json(), 'pixels', round(float(explorer.views.sum()), 2))"
-SHOWN = ".augmentation-explorer .ax-stack img"
+SHOWN = ".augmentation-explorer .ax-stack img:not(.ax-untouched)"
+
+
+def open_lesson(browser, lab, theme):
+    """A page with the lesson's cells run."""
+    lab.write_notebook("lesson.ipynb", [PHOTOS, EXPLORER, NEXT])
+    page = browser.new_page(viewport={"width": 1280, "height": 1000})
+    page.set_default_timeout(60_000)
+    lab.choose_theme(theme)
+    lab.open_notebook(page, "lesson.ipynb")
+    lab.run_all_cells(page)
+    page.wait_for_selector(".augmentation-explorer pre")
+    page.wait_for_function(
+        "selector => document.querySelector(selector)?.naturalWidth > 0", arg=SHOWN
+    )
+    return page
 
 
 @pytest.fixture(scope="module")
 def opened(browser, lab):
-    """A page with the lesson's cells run; tests use it one after the other."""
-    lab.write_notebook("lesson.ipynb", [PHOTOS, EXPLORER, NEXT])
-    page = browser.new_page(viewport={"width": 1400, "height": 1100})
-    page.set_default_timeout(60_000)
-    lab.choose_theme("JupyterLab Light")
-    lab.open_notebook(page, "lesson.ipynb")
-    lab.run_all_cells(page)
-    page.wait_for_selector(SHOWN)
+    """The lesson; tests use it one after the other."""
+    page = open_lesson(browser, lab, "JupyterLab Light")
+    page.get_by_role("button", name="Light: Contrast").click()
+    yield page
+    page.close()
+
+
+@pytest.fixture(scope="module", params=["JupyterLab Light", "JupyterLab Dark"])
+def themed(request, browser, lab):
+    """The lesson in a theme, as it begins; tests use it one after the other."""
+    page = open_lesson(browser, lab, request.param)
+    page.theme = request.param
     yield page
     page.close()
 
@@ -137,24 +156,97 @@ def test_a_held_key_ends_at_the_last_picture(opened):
         "() => document.querySelector('.ax-pinned').innerText.includes('turned 60°')"
     )
     assert ask_next_cell(opened)["rotation"] == 60
-    opened.get_by_role("button", name="Back to no augmentation").click()
+    opened.get_by_role("button", name="Nothing").click()
     opened.wait_for_function(
         "() => document.querySelector('.augmentation-explorer pre').innerText.includes('= []')"
     )
     assert ask_next_cell(opened) == {}
 
 
-def test_drawing_again_and_the_random_values_in_words(opened):
-    opened.get_by_role("combobox", name="Flip").select_option("left ↔ right")
-    opened.wait_for_selector("text=RandomFlip")
-    opened.get_by_role("checkbox", name="Show the random values").check()
-    captions = opened.locator(".ax-captions p")
-    captions.first.wait_for()
-    described = captions.all_inner_texts()
-    assert len(described) == 16 and set(described) == {"mirrored", "unchanged"}
+def test_presets_and_the_way_back(opened):
+    for name, setting in (
+        ("Too much", {"rotation": 120.0, "zoom": 0.5, "brightness": 0.6, "hue": 180.0}),
+        ("Lesson 02", {"flip": "horizontal", "contrast": 0.5}),
+    ):
+        wait_for_new_grid(opened, opened.get_by_role("button", name=name).click)
+        assert setting.items() <= ask_next_cell(opened).items()
+    wait_for_new_grid(opened, opened.get_by_role("button", name="Back to the start").click)
+    assert ask_next_cell(opened)["rotation"] == 20
+    wait_for_new_grid(opened, opened.get_by_role("button", name="Lesson 02").click)
+
+
+def test_the_pointer_and_the_keyboard_show_a_views_random_values(opened):
+    values = opened.locator(".ax-captions small")
+    described = values.all_text_contents()
+    assert len(described) == 16 and all("contrast × " in words for words in described)
+    assert len(set(described)) > 8
+
+    def shown():
+        return values.evaluate_all(
+            "each => each.map((one, place) => +getComputedStyle(one).opacity ? place : -1)"
+            ".filter(place => place >= 0)"
+        )
+
+    opened.locator(".ax-first-action").hover()
+    assert shown() == []
+    opened.get_by_role("button", name="View 6", exact=True).hover()
+    assert shown() == [5]
+    opened.locator(".ax-first-action").hover()
+    opened.get_by_role("button", name="View 2", exact=True).focus()
+    opened.keyboard.press("Tab")
+    assert shown() == [2]
     again = opened.get_by_role("button", name="Draw again")
     wait_for_new_grid(opened, again.click)
-    assert captions.all_inner_texts() != described
+    opened.wait_for_function(
+        "before => document.querySelector('.ax-captions small').textContent !== before",
+        arg=described[0],
+    )
+
+
+def test_the_untouched_photo_shows_while_the_button_is_held(opened):
+    hold = opened.get_by_role("button", name="Hold: untouched photo")
+    is_shown = (
+        "() => getComputedStyle(document.querySelector('.ax-untouched')).visibility === 'visible'"
+    )
+    assert not opened.evaluate(is_shown)
+    hold.hover()
+    opened.mouse.down()
+    assert opened.evaluate(is_shown)
+    boxes = [opened.locator(".ax-stack img").nth(number).bounding_box() for number in (0, 1)]
+    assert boxes[0] == boxes[1], "it lies exactly over the views"
+    opened.mouse.up()
+    assert not opened.evaluate(is_shown)
+    hold.focus()
+    opened.keyboard.down("Space")
+    assert opened.evaluate(is_shown)
+    opened.keyboard.up("Space")
+    assert not opened.evaluate(is_shown)
+
+
+def test_the_code_is_copied_without_seed_unless_asked(opened):
+    opened.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    copy = opened.locator(".ax-code button")
+    copy.click()
+    opened.wait_for_selector(".ax-code button:text-is('Copied')")
+    copied = opened.evaluate("() => navigator.clipboard.readText()")
+    assert copied == opened.locator(".augmentation-explorer pre").inner_text()
+    assert "RandomContrast" in copied and "seed" not in copied and "dtype" not in copied
+    opened.get_by_role("checkbox", name="with seed and dtype").check()
+    opened.wait_for_selector(".augmentation-explorer pre:has-text('seed=')")
+    opened.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error()); }")
+    copy.click()
+    opened.wait_for_selector(".ax-code button:has-text('Selected')")
+    selected = opened.evaluate("() => getSelection().toString()")
+    assert "RandomContrast" in selected and "dtype" in selected
+    opened.get_by_role("checkbox", name="with seed and dtype").uncheck()
+    opened.wait_for_selector(".augmentation-explorer pre:not(:has-text('seed='))")
+
+
+def test_epochs_play(opened):
+    opened.get_by_role("button", name="Play or pause the epochs").click()
+    opened.wait_for_selector(".ax-seen:has-text('48 views')")
+    opened.get_by_role("button", name="Stop and go back").click()
+    opened.wait_for_selector(".ax-seen:has-text('16 views')")
 
 
 def test_the_student_clicks_views_and_then_sees_the_verdicts(opened):
@@ -166,46 +258,98 @@ def test_the_student_clicks_views_and_then_sees_the_verdicts(opened):
     opened.wait_for_selector("text=label noise")
     found = opened.locator(".ax-right").inner_text()
     assert "✕ 2: you no" in found
-    assert opened.locator(".ax-captions p").first.inner_text().endswith("model: Car 80%")
+    assert re.search(r"The untouched photo: label (Car|Truck) · model: Car 80 %", found)
+    captions = opened.locator(".ax-captions span").all_inner_texts()
+    assert all(re.match(r"[✓◆✕] label (Car|Truck) · model: Car 80 %", one) for one in captions)
+    lines = opened.locator(".ax-captions p").evaluate_all(
+        "each => each.map(one => getComputedStyle(one).borderTopStyle)"
+    )
+    assert lines.count("double") == 2 and lines[1] == lines[6] == "double"
+    check_accessibility(opened)
     opened.get_by_role("button", name="Change the photos").click()
+    handle(opened, "Rotation").press("ArrowRight")
+    opened.wait_for_function(
+        "() => !document.querySelector('.ax-captions').innerText.includes('model')"
+    )
+
+
+def test_uploads_are_shown_or_refused_by_name(opened):
+    stream = io.BytesIO()
+    Image.new("RGB", (300, 200), (250, 20, 20)).save(stream, "PNG")
+    page = {"name": "page<b>.jpg", "mimeType": "image/jpeg", "buffer": b"<html><script>x</script>"}
+    empty = {"name": "empty.png", "mimeType": "image/png", "buffer": b""}
+    good = {"name": "red.png", "mimeType": "image/png", "buffer": stream.getvalue()}
+
+    def give(files):
+        with opened.expect_file_chooser() as chooser:
+            opened.get_by_role("button", name="Your photos").click()
+        chooser.value.set_files(files)
+
+    give([page, empty])
+    opened.wait_for_selector("text=Not read")
+    said = opened.locator(".ax-left .ax-text").first.inner_text()
+    assert "page<b>.jpg" in said and "empty.png (the file is empty)" in said
+    wait_for_new_grid(opened, lambda: give([good]))
+    opened.wait_for_selector("text=1 photo is shown")
+    assert opened.get_by_role("combobox", name="which show").is_visible()
+    opened.get_by_role("combobox", name="of class").select_option("all")
+    opened.get_by_role("combobox", name="which show").wait_for(state="hidden")
+
+
+def check_accessibility(page):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    found = axe.Axe().run(page, context=".augmentation-explorer")
+    assert not found.response["violations"], found.generate_report()
 
 
 def test_every_control_is_reached_by_the_tab_key(opened):
     opened.get_by_role("combobox", name="Show").focus()
     reached = []
-    for _ in range(45):
+    for _ in range(85):
         reached.append(
             opened.evaluate(
                 """() => {
                     const one = document.activeElement;
                     const box = one.closest('.widget-inline-hbox, .jupyter-widgets');
                     return one.tagName === 'BUTTON' ? one.innerText.trim() || one.textContent
-                        : box?.querySelector('label, .widget-label')?.innerText || one.tagName;
+                        : [...box?.querySelectorAll('label, .widget-label') ?? []]
+                            .map(label => label.innerText.trim()).find(Boolean) || one.tagName;
                 }"""
             )
         )
         opened.keyboard.press("Tab")
-    expected = {"Show", "of class", "◀ Previous", "Next ▶", "Draw again", "Epoch"}
+    expected = {"Show", "of class", "◀ Previous", "Next ▶", "Draw again", "Epoch", "Copy"}
     expected |= {"Change the photos", "Is it still a car?", "Flip", "Rotation °", "Zoom"}
-    expected |= {"Brightness", "Contrast", "More transformations", "Back to no augmentation"}
+    expected |= {
+        "Brightness",
+        "Contrast",
+        "Color",
+        "Occlusion",
+        "Several at once",
+        "Your photos (0)",
+    }
+    expected |= {"Lesson 02", "Phone camera", "Too much", "Nothing", "Back to the start"}
+    expected |= {"Hold: untouched photo", "with seed and dtype"}
     assert expected <= set(reached), expected - set(reached)
     views = [words for words in reached if re.match(r"View \d+", words)]
     assert len(views) == 16
 
 
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
-def test_the_layout_holds_at_900_pixels(browser, lab, opened, tmp_path, theme):
-    lab.choose_theme(theme)
-    page = browser.new_page(viewport={"width": 900, "height": 1000})
-    page.set_default_timeout(60_000)
-    lab.open_notebook(page, "lesson.ipynb")
-    lab.run_all_cells(page)
-    page.wait_for_selector(SHOWN)
+def test_all_is_seen_at_once_and_a_screen_reader_can_use_it(themed):
+    explorer = themed.locator(".augmentation-explorer").first
+    assert explorer.bounding_box()["height"] <= 900
+    grid = themed.locator(".ax-stack").bounding_box()
+    sliders = themed.locator(".ax-right").bounding_box()
+    assert 480 <= grid["width"] <= 520 and sliders["x"] > grid["x"] + grid["width"]
+    check_accessibility(themed)
+
+
+def test_the_layout_holds_at_900_pixels(themed, tmp_path):
+    page, theme = themed, themed.theme
+    page.set_viewport_size({"width": 900, "height": 1000})
     explorer = page.locator(".augmentation-explorer").first
     explorer.scroll_into_view_if_needed()
-    page.wait_for_function(
-        "selector => document.querySelector(selector).naturalWidth > 0", arg=SHOWN
-    )
+    page.wait_for_timeout(300)
     boxes = page.evaluate(
         """() => {
             const root = document.querySelector('.augmentation-explorer');
@@ -227,7 +371,7 @@ def test_the_layout_holds_at_900_pixels(browser, lab, opened, tmp_path, theme):
     )
     assert cut == [], "labels that do not fit"
     picture = Image.open(io.BytesIO(explorer.screenshot(path=tmp_path / "explorer.png")))
-    corner = np.asarray(picture.convert("L"))[-3, 3]
+    corner = np.asarray(picture.convert("L"))[-1, 0]
     assert (corner > 200) == (theme == "JupyterLab Light"), "the page follows the theme"
     # Text must stand out from what is behind it, in both themes.
     contrast = page.evaluate(
@@ -247,7 +391,22 @@ def test_the_layout_holds_at_900_pixels(browser, lab, opened, tmp_path, theme):
         }"""
     )
     assert len(contrast) > 8 and min(contrast) >= 4.5
-    page.close()
+
+
+def test_every_slider_has_a_name_when_all_groups_are_open(themed):
+    closed = themed.locator(".ax-fold:not(.mod-active)")
+    closed.evaluate_all("folds => folds.forEach(fold => fold.click())")
+    themed.get_by_text("RandAugment", exact=True).wait_for()
+    names = themed.locator(".noUi-handle").evaluate_all("all => all.map(one => one.ariaLabel)")
+    assert len(names) == 16 and {"Contrast", "Epoch"} <= set(names)
+    # 640 pixels are 1,280 at a zoom of 200 %.
+    themed.set_viewport_size({"width": 640, "height": 1000})
+    themed.wait_for_timeout(300)
+    widths = themed.locator(".augmentation-explorer").evaluate(
+        "one => [one.scrollWidth, one.clientWidth]"
+    )
+    assert widths[0] <= widths[1] + 8, "nothing has to be scrolled sideways"
+    check_accessibility(themed)
 
 
 def test_the_explorer_lives_in_notebook_7(browser, lab):
@@ -262,7 +421,7 @@ def test_the_explorer_lives_in_notebook_7(browser, lab):
     page.keyboard.press("Control+Enter")  # Shift would add a cell and take the focus there
     page.wait_for_selector(SHOWN)
     before = read_grid(page)
-    contrast = handle(page, "Contrast")
+    zoom = handle(page, "Zoom")
     # Notebook 7 takes the arrow keys for its cells, from every slider of ipywidgets.
-    assert wait_for_new_grid(page, lambda: contrast.press("PageDown")) != before
+    assert wait_for_new_grid(page, lambda: zoom.press("PageDown")) != before
     page.close()

@@ -1,5 +1,6 @@
 """The explorer's controls, each one in the units of the catalogue."""
 
+import html
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -7,11 +8,30 @@ import ipywidgets as widgets
 from traitlets import Unicode
 
 from course_utils.augmentation.catalogue import CATALOGUE, Transformation
+from course_utils.augmentation.policy import Augmentation
 
-FIRST_CONTROLS = ("flip", "rotation", "zoom", "brightness", "contrast")
+# What is in none of these comes last, in a group of its own.
+GROUPS = {
+    "Geometry": ("flip", "rotation", "translation", "zoom", "shear", "perspective"),
+    "Light": ("brightness", "contrast", "blur", "noise"),
+    "Color": ("saturation", "hue", "grayscale"),
+    "Occlusion": ("erasing",),
+}
+OTHERS = "Several at once"
+PRESETS = {
+    "Lesson 02": Augmentation(flip="horizontal", contrast=0.5),
+    "Phone camera": Augmentation(
+        rotation=5, translation=0.05, zoom=0.1, perspective=0.05, brightness=0.2, contrast=0.2,
+        saturation=0.1, blur=0.5, noise=0.02,
+    ),
+    "Too much": Augmentation(rotation=120, zoom=0.5, brightness=0.6, hue=180, erasing=0.5),
+    "Nothing": Augmentation(),
+}  # fmt: skip
 # ipywidgets shows the value None as an empty menu; these two stand for it.
 ALL = "all"
 NONE = "none"
+# The class menu's choice of uploaded photos.
+OWN = "own"
 FLIP_CHOICES = (
     ("none", NONE),
     ("left ↔ right", "horizontal"),
@@ -35,11 +55,14 @@ class NamedImage(widgets.Image):
 def check_controls(names: Sequence[str] | None) -> tuple[str, ...]:
     """Returns the names of transformations in the order of their controls; `None` is all.
 
+    Args:
+        names: Names from `CATALOGUE`.
+
     Raises:
         ValueError: If they are not names from `CATALOGUE`.
     """
     if names is None:
-        return (*FIRST_CONTROLS, *(name for name in CATALOGUE if name not in FIRST_CONTROLS))
+        return tuple(name for members in group_controls().values() for name in members)
     unknown = [name for name in names if name not in CATALOGUE]
     if unknown or not names or isinstance(names, str):
         raise ValueError(
@@ -47,6 +70,17 @@ def check_controls(names: Sequence[str] | None) -> tuple[str, ...]:
             'Pass a tuple of names, such as ("contrast",).'
         )
     return tuple(names)
+
+
+def group_controls() -> dict[str, tuple[str, ...]]:
+    """Returns the names of all transformations by the title of their group.
+
+    Example:
+        >>> group_controls()["Several at once"]
+        ('rand_augment', 'one_operation')
+    """
+    grouped = {name for members in GROUPS.values() for name in members}
+    return GROUPS | {OTHERS: tuple(name for name in CATALOGUE if name not in grouped)}
 
 
 def build_control(
@@ -106,16 +140,26 @@ def build_menu(description: str, options: Any, *, flex: str = "", **settings: An
     )
 
 
-def build_button(label: str, action: Callable[[], None], *, width: str = "auto") -> widgets.Button:
+def build_button(label: str, action: Callable[[], None]) -> widgets.Button:
     """Returns a button that calls `action` when it is pressed."""
-    button = widgets.Button(description=label, layout={"width": width})
+    button = widgets.Button(description=label, layout={"width": "auto"})
     button.on_click(lambda _: action())
     return button
+
+
+def build_row(*children: widgets.Widget) -> widgets.Box:
+    """Returns widgets side by side, in as many lines as they need."""
+    return widgets.Box(children).add_class("ax-row")
 
 
 def build_text() -> widgets.HTML:
     """Returns an empty text that follows the page's theme."""
     return widgets.HTML().add_class("ax-text")
+
+
+def write_paragraph(words: str) -> str:
+    """Returns plain words as a paragraph of HTML."""
+    return f"<p>{html.escape(words)}</p>"
 
 
 def set_visible(widget: widgets.DOMWidget, visible: bool) -> None:

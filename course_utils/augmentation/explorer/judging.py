@@ -25,20 +25,31 @@ class Verdict:
     name: str
     probability: float
 
+    def __str__(self) -> str:
+        return f"{self.name} {100 * self.probability:.0f} %"
+
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the student's and the classifier's judgment mean together."""
+    """What the student's and the classifier's judgment mean together.
 
+    Args:
+        frame: Of the views, in the style sheet: its name says the outcome, its line shows it.
+        sign: Shown with the frame, so that nothing is told by color alone.
+        who: What each says.
+        meaning: What that means for augmentation.
+    """
+
+    frame: str
     sign: str
     who: str
     meaning: str
 
 
-AGREED = Outcome("✓", "you yes, the model yes", "the model already agrees")
-MISSED = Outcome("◆", "you yes, the model no", "augmentation can teach the model this")
+AGREED = Outcome("agreed", "✓", "you yes, the model yes", "the model already agrees")
+MISSED = Outcome("missed", "◆", "you yes, the model no", "augmentation can teach the model this")
 NO_LONGER = Outcome(
-    "✕", "you no, whatever the model says", "label noise: it would teach a wrong label"
+    "no-longer", "✕", "you no, whatever the model says", "label noise: it would teach a wrong label"
 )
 OUTCOMES = (AGREED, MISSED, NO_LONGER)
 

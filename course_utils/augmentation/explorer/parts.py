@@ -1,7 +1,8 @@
-"""The explorer's parts: the sliders, the grid, the two ends of a setting, the panel for judging."""
+"""The explorer's parts: the sliders, the grid, and the two ends of a setting."""
 
 import html
 from collections.abc import Callable, Sequence
+from importlib import resources
 from typing import Any
 
 import ipywidgets as widgets
@@ -10,12 +11,10 @@ import numpy as np
 from course_utils.augmentation.catalogue import CATALOGUE
 from course_utils.augmentation.explorer import judging, pictures
 from course_utils.augmentation.explorer.controls import (
-    FIRST_CONTROLS,
     NamedImage,
-    build_button,
     build_control,
-    build_menu,
     build_text,
+    group_controls,
     set_control,
     set_visible,
 )
@@ -39,6 +38,7 @@ class Sliders:
     ):
         self._on_move = on_move
         self._quiet = False
+        self._folds: dict[str, widgets.ToggleButton] = {}
         self._controls = {
             name: build_control(
                 CATALOGUE[name],
@@ -53,15 +53,35 @@ class Sliders:
         """The controls."""
         return list(self._controls.values())
 
-    @property
-    def folded(self) -> list[widgets.Widget]:
-        """The first controls, and a button that shows the others."""
-        first = [self._controls[name] for name in FIRST_CONTROLS]
-        others = widgets.VBox([control for control in self.all if control not in first])
-        more = widgets.ToggleButton(description="More transformations", layout={"width": "auto"})
-        more.observe(lambda change: set_visible(others, change["new"]), "value")
-        set_visible(others, False)
-        return [*first, more, others]
+    def fold(self, opened: Sequence[str]) -> list[widgets.Widget]:
+        """Returns the controls in their groups, each below a button that opens and closes it.
+
+        Args:
+            opened: Names of transformations; the groups with one of these begin open.
+        """
+        # Not an Accordion, whose titles the Tab key does not reach.
+        shown = []
+        for title, names in group_controls().items():
+            begins_open = not set(names).isdisjoint(opened)
+            fold = widgets.ToggleButton(value=begins_open, description=title).add_class("ax-fold")
+            controls = widgets.VBox([self._controls[name] for name in names])
+            set_visible(controls, begins_open)
+            fold.observe(
+                lambda change, controls=controls: set_visible(controls, change["new"]), "value"
+            )
+            self._folds[title] = fold
+            shown += [fold, controls]
+        return shown
+
+    def name_folds(self, augmentation: Augmentation) -> None:
+        """Writes beside each group's title what of it is in use."""
+        for title, fold in self._folds.items():
+            used = [
+                CATALOGUE[name].title
+                for name in group_controls()[title]
+                if name in augmentation.active
+            ]
+            fold.description = f"{title}: {', '.join(used)}" if used else title
 
     def set(self, augmentation: Augmentation) -> None:
         """Moves the controls to where an augmentation stands, without calling `on_move`."""
@@ -78,7 +98,10 @@ class Sliders:
 
 
 class Grid:
-    """A picture of views, a button over each view to mark it, and captions.
+    """A picture of views, a button over each view to mark it, captions, and the untouched photos.
+
+    The style sheet shows a view's random values while its button has the pointer or the focus,
+    and the untouched photos while the hold button is pressed: neither waits for the kernel.
 
     Args:
         count: How many views.
@@ -87,6 +110,13 @@ class Grid:
 
     def __init__(self, count: int, on_mark: Callable[[], None]):
         self._picture = NamedImage(format="jpeg")
+        self._untouched = NamedImage(format="jpeg").add_class("ax-untouched")
+        self._untouched.tooltip = "The photos before augmentation"
+        self.hold = widgets.Button(
+            description="Hold: untouched photo",
+            tooltip="Shows the photos before augmentation while you press it, or hold Space",
+            layout={"width": "auto"},
+        ).add_class("ax-hold")
         self._captions = widgets.HTML().add_class("ax-captions")
         self._buttons = [
             widgets.ToggleButton(description=f"View {number}") for number in range(1, count + 1)
@@ -95,7 +125,8 @@ class Grid:
         for button in self._buttons:
             button.observe(self._mark, "value")
         buttons = widgets.GridBox(self._buttons).add_class("ax-buttons")
-        self.widget = widgets.Box([self._picture, buttons, self._captions]).add_class("ax-stack")
+        stack = [self._picture, self._untouched, buttons, self._captions]
+        self.widget = widgets.Box(stack).add_class("ax-stack")
 
     @property
     def marks(self) -> list[bool]:
@@ -106,14 +137,29 @@ class Grid:
         """Shows views, float32 in [0, 1], shape (count, height, width, 3)."""
         self._picture.value = pictures.encode_jpeg(pictures.draw_grid(views))
 
+    def keep(self, images: np.ndarray) -> None:
+        """Keeps the photos that are shown while the hold button is pressed, shaped like views."""
+        self._untouched.value = pictures.encode_jpeg(pictures.draw_grid(images))
+
     def name(self, words: str) -> None:
         """Says for a screen reader what is shown."""
         self._picture.tooltip = words
 
-    def write(self, captions: Sequence[str]) -> None:
-        """Writes a caption over each view; nothing where it is empty."""
+    def write(
+        self, captions: Sequence[str], values: Sequence[str], outcomes: Sequence[judging.Outcome]
+    ) -> None:
+        """Writes over the views.
+
+        Args:
+            captions: Below each view; nothing where it is empty.
+            values: What is shown while a view has the pointer or the focus.
+            outcomes: What each view's frame says; empty for no frames.
+        """
+        frames = [f"ax-{outcome.frame}" for outcome in outcomes] or [""] * len(captions)
         self._captions.value = "".join(
-            f"<p>{html.escape(caption)}</p>" if caption else "<i></i>" for caption in captions
+            f'<p class="{frame}"><small>{html.escape(words)}</small>'
+            f"<span>{html.escape(caption)}</span></p>"
+            for caption, words, frame in zip(captions, values, frames, strict=True)
         )
 
     def clear(self) -> None:
@@ -131,10 +177,11 @@ class Ends:
     """A photo at both ends of one setting, which random draws hide, and what the setting is for."""
 
     def __init__(self) -> None:
-        self._strip = NamedImage(format="jpeg", layout={"width": "calc(100% - 4px)"})
+        self._strip = NamedImage(format="jpeg")
         self._words = build_text()
-        self.widget = widgets.VBox([self._strip, self._words])
-        self.about = build_text()
+        self._about = build_text()
+        strip = widgets.VBox([self._strip, self._words]).add_class("ax-strip")
+        self.widget = widgets.Box([strip, self._about]).add_class("ax-ends")
 
     def show(self, augmentation: Augmentation, name: str, image: np.ndarray) -> None:
         """Shows a setting.
@@ -145,84 +192,23 @@ class Ends:
             image: The photo, float32 in [0, 1], shape (height, width, 3).
         """
         ends, words = augmentation.show_ends(name, image)
-        words = ["the photo itself", *words]
+        words = ["the photo itself", f"weakest: {words[0]}", f"strongest: {words[1]}"]
         strip = pictures.draw_grid(np.concatenate([image[None], ends]), columns=3)
         self._strip.value = pictures.encode_jpeg(strip)
         self._strip.tooltip = "; ".join(words)
         cells = "".join(f"<span>{html.escape(word)}</span>" for word in words)
         self._words.value = f'<div class="ax-pinned">{cells}</div>'
         entry = CATALOGUE[name]
-        self.about.value = (
+        self._about.value = (
             f"<p><b>{entry.title}</b> teaches the model to ignore {entry.ignores}. "
             f"It breaks a label {entry.breaks}.</p>"
         )
 
 
-class JudgingPanel:
-    """Three questions, a task, and what student and classifier say of the views.
-
-    Args:
-        tasks: The names of the tasks.
-        has_classifier: Whether there is a classifier to ask. It knows the first task only.
-        on_task: Called when another task is chosen.
-        on_ask: Called when the classifier is to be asked.
-        on_clear: Called when the marks are to be taken away.
-    """
-
-    def __init__(
-        self,
-        tasks: Sequence[str],
-        *,
-        has_classifier: bool,
-        on_task: Callable[[], None],
-        on_ask: Callable[[], None],
-        on_clear: Callable[[], None],
-    ):
-        self._tasks = list(tasks)
-        self._has_classifier = has_classifier
-        self.task = build_menu("Task", self._tasks)
-        self.task.observe(lambda _: on_task(), "value")
-        self._instruction = build_text()
-        self._ask = build_button("Ask the classifier", on_ask)
-        self._outcome = build_text()
-        questions = build_text()
-        questions.value = f"<ol>{''.join(f'<li>{one}</li>' for one in judging.QUESTIONS)}</ol>"
-        buttons = widgets.Box([self._ask, build_button("Clear marks", on_clear)])
-        self.widget = widgets.VBox(
-            [questions, self.task, self._instruction, buttons.add_class("ax-row"), self._outcome]
-        )
-
-    def instruct(self, labels: Sequence[str]) -> None:
-        """Says what to do with views of these labels, and forgets what was said of others."""
-        self._outcome.value = ""
-        different = set(labels)
-        label = f"is <b>{html.escape(labels[0])}</b>" if len(different) == 1 else "is written on it"
-        text = (
-            f"You judge first. The label of each view {label}. Click every view for which that "
-            "is no longer true."
-        )
-        knows_task = self.task.value == self._tasks[0]
-        if not self._has_classifier:
-            text += " (No classifier was given, so only you can judge.)"
-        elif not knows_task:
-            text += f" (The classifier knows another task: {html.escape(self._tasks[0])}.)"
-        self._instruction.value = f"<p>{text}</p>"
-        self._ask.disabled = not (self._has_classifier and knows_task)
-
-    def wait(self) -> None:
-        """Says that the classifier is at work."""
-        self._outcome.value = "<p>The classifier is looking …</p>"
-
-    def refuse(self, error: Exception) -> None:
-        """Says why there is no verdict."""
-        reason = str(error) or type(error).__name__
-        self._outcome.value = f"<p>No verdict: {html.escape(reason)}</p>"
-
-    def count(self, found: Sequence[judging.Outcome]) -> None:
-        """Says how often each outcome was found."""
-        lines = [
-            f"<li><b>{outcome.sign} {found.count(outcome)}</b>: {outcome.who} — "
-            f"{outcome.meaning}</li>"
-            for outcome in judging.OUTCOMES
-        ]
-        self._outcome.value = f"<ul style='list-style: none; padding: 0'>{''.join(lines)}</ul>"
+def load_style() -> widgets.HTML:
+    """Returns the style sheet, which runs the script beside it when the browser has loaded it."""
+    style, script = (
+        resources.files(__package__).joinpath(f"explorer.{ending}").read_text("utf-8")
+        for ending in ("css", "js")
+    )
+    return widgets.HTML(f'<style onload="{html.escape(script)}">{style}</style>')

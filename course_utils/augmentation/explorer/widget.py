@@ -1,42 +1,41 @@
 """Sliders over a live grid of augmented photos, bound to the value that a lesson trains with.
 
-Only this module, `parts` and `controls` import ipywidgets.
+The other modules that import ipywidgets are `choosing`, `controls`, `panels`, `parts`, `uploads`.
 """
 
 import base64
-import html
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from importlib import resources
 from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
 
 from course_utils.augmentation.explorer import judging, pictures
+from course_utils.augmentation.explorer.choosing import SHOWN, VIEWS, PhotoChoice
 from course_utils.augmentation.explorer.controls import (
-    ALL,
+    PRESETS,
     build_button,
-    build_menu,
+    build_row,
     build_text,
     check_controls,
     set_visible,
+    write_paragraph,
 )
-from course_utils.augmentation.explorer.parts import Ends, Grid, JudgingPanel, Sliders
+from course_utils.augmentation.explorer.panels import CodePanel, Epochs, JudgingPanel
+from course_utils.augmentation.explorer.parts import Ends, Grid, Sliders, load_style
 from course_utils.augmentation.explorer.photos import find_photos, find_tasks
 from course_utils.augmentation.explorer.views import ViewMaker
 from course_utils.augmentation.policy import Augmentation
 from course_utils.core.checks import check_choice
 from course_utils.core.display import view_widget
 
-VIEWS = 16
-EPOCHS = 30
-SHOWN = {"one": "one photo, 16 views", "sixteen": "16 photos, a view each"}
 SENTENCE = (
     "AugmentationExplorer: a grid of augmented photos with sliders. No sliders here? Open the "
     "notebook in JupyterLab or Notebook 7, run pip install ipywidgets, restart Jupyter, and run "
     "this cell again."
 )
+FIRST_ACTION = "Move a slider or press a preset. The model trains on what you see."
 STILL = "A still picture: run the notebook to move the sliders."
 
 
@@ -51,7 +50,7 @@ class AugmentationExplorer:
         splits: What `load_car_or_truck` returns, of which the training photos are shown; or the
             path of a folder with photos of your own, in folders of any depth. A photo's class is
             the name of the folder that it is in.
-        augmentation: Where the sliders start.
+        augmentation: Where the sliders start, and where "Back to the start" returns to.
         seed: Of the random draws, from 0 to 42,000,000; "Draw again" adds 1.
         classifier: A Keras model, or any function from float32 images of shape
             (batch, height, width, 3) to the probability of the second class, of shape (batch, 1)
@@ -93,12 +92,11 @@ class AugmentationExplorer:
         self._first_task = next(iter(self._tasks))
         self._controls = check_controls(controls)
         self._complete = controls is None
-        self._augmentation = Augmentation() if augmentation is None else augmentation
+        self._start = Augmentation() if augmentation is None else augmentation
+        self._augmentation = self._start
         self._seed = seed
         self._augmentation.calls(seed)
         self._classifier = judging.check_classifier(classifier)
-        self._order = np.random.default_rng(seed).permutation(self._photos.count)
-        self._place = 0
         self._maker = ViewMaker()
         active = (name for name in self._augmentation.active if name in self._controls)
         self._pinned = next(active, self._controls[0])
@@ -125,7 +123,7 @@ class AugmentationExplorer:
     @property
     def epoch(self) -> int:
         """The epoch shown, from 1: the first use of the photos, the second, and so on."""
-        return self._epoch.value
+        return self._epochs.value
 
     @property
     def task(self) -> str:
@@ -154,8 +152,7 @@ class AugmentationExplorer:
     @property
     def labels(self) -> list[str]:
         """The label of each view's photo in the chosen task."""
-        names, labels = self._tasks[self.task]
-        return [names[labels[position]] for position in self._positions]
+        return self._choice.list_labels(self.task)
 
     @property
     def marked(self) -> list[int]:
@@ -170,70 +167,66 @@ class AugmentationExplorer:
 
     def draw_still(self) -> bytes:
         """Returns the grid, its labels and some text as a PNG, for pages that run nothing."""
-        labels = self.labels if self._mode.value == "sixteen" else []
+        labels = self.labels if not self._choice.is_one else []
         text = [self._augmentation.describe(), STILL]
         return pictures.encode_png(pictures.draw_page(self._views, labels, text))
 
     # What the widget is made of
 
     def _build(self, show: str) -> None:
-        style = resources.files(__package__).joinpath("explorer.css").read_text("utf-8")
         self._grid = Grid(VIEWS, self._forget_verdicts)
         self._ends = Ends()
         self._judging = JudgingPanel(
             list(self._tasks),
             has_classifier=self._classifier is not None,
-            on_task=self._clear,
+            on_task=self._change_task,
             on_ask=self._judge,
             on_clear=self._clear,
         )
-        self._code = build_text()
-        left = widgets.VBox([self._build_choice(show), self._grid.widget, self._build_steps()])
+        self._code = CodePanel()
+        self._choice = PhotoChoice(
+            self._photos,
+            self._tasks,
+            seed=self._seed,
+            show=show,
+            takes_uploads=self._complete,
+            on_photos=self._load,
+            on_label=self._clear,
+        )
+        left = widgets.VBox([self._choice.widget, self._grid.widget, *self._build_steps()])
         right = widgets.VBox(self._build_right())
         columns = widgets.Box([left.add_class("ax-left"), right.add_class("ax-right")])
-        parts = [widgets.HTML(f"<style>{style}</style>"), columns.add_class("ax-columns")]
-        self.widget = widgets.VBox([*parts, self._code]).add_class("augmentation-explorer")
+        parts = [load_style(), columns.add_class("ax-columns"), self._code.widget]
+        self.widget = widgets.VBox(parts).add_class("augmentation-explorer")
 
-    def _build_choice(self, show: str) -> widgets.Widget:
-        """Which photos the grid shows."""
-        modes = [(title, value) for value, title in SHOWN.items()]
-        self._mode = build_menu("Show", modes, value=show, flex="1 1 190px")
-        names, labels = self._tasks[self._first_task]
-        there = [(name, label) for label, name in enumerate(names) if label in labels]
-        self._class = build_menu("of class", [("all", ALL), *there], flex="0 1 140px")
-        self._mode.observe(lambda _: self._load(), "value")
-        self._class.observe(lambda _: self._restart(), "value")
-        return widgets.Box([self._mode, self._class]).add_class("ax-row")
-
-    def _build_steps(self) -> widgets.Widget:
+    def _build_steps(self) -> list[widgets.Widget]:
         """From one photo, random draw or epoch to the next."""
-        self._values = widgets.Checkbox(
-            description="Show the random values", indent=False, layout={"width": "auto"}
+        self._epochs = Epochs(VIEWS, self._draw)
+        steps = build_row(
+            build_button("◀ Previous", lambda: self._choice.turn(-1)),
+            build_button("Next ▶", lambda: self._choice.turn(1)),
+            build_button("Draw again", self._draw_again),
+            self._grid.hold,
         )
-        self._values.observe(lambda _: self._caption(), "value")
-        self._epoch = widgets.IntSlider(
-            value=1,
-            min=1,
-            max=EPOCHS,
-            description="Epoch",
-            style={"description_width": "auto"},
-            layout={"flex": "1 1 200px"},
-        )
-        self._epoch.observe(lambda _: self._draw(), "value")
-        shown = [
-            build_button("◀ Previous", lambda: self._turn(-1), width="100px"),
-            build_button("Next ▶", lambda: self._turn(1), width="74px"),
-            build_button("Draw again", self._draw_again, width="100px"),
-            self._values,
-        ]
-        return widgets.Box(shown + [self._epoch] * self._complete).add_class("ax-row")
+        return [steps, *[self._epochs.widget] * self._complete]
 
     def _build_right(self) -> list[widgets.Widget]:
         self._sliders = Sliders(self._controls, self._augmentation, self._move)
-        after = [self._ends.about, build_button("Back to no augmentation", self._reset)]
+        back = build_button("Back to the start", self._reset)
         if not self._complete:
-            return [self._ends.widget, *self._sliders.all, *after]
-        changing = widgets.VBox([*self._sliders.folded, *after])
+            nothing = build_button("Nothing", lambda: self._choose(PRESETS["Nothing"]))
+            return [self._ends.widget, *self._sliders.all, build_row(back, nothing)]
+        presets = [
+            build_button(name, lambda value=value: self._choose(value))
+            for name, value in PRESETS.items()
+        ]
+        first = build_text().add_class("ax-first-action")
+        first.value = write_paragraph(FIRST_ACTION)
+        # The first group, which is where eyes begin, and the group of what is in use.
+        opened = (self._controls[0], self._pinned)
+        changing = widgets.VBox(
+            [first, build_row(*presets, back), self._ends.widget, *self._sliders.fold(opened)]
+        )
         set_visible(self._judging.widget, False)
         names, _ = self._tasks[self._first_task]
         question = "Is it still a car?" if "car" in map(str.lower, names) else "Still the label?"
@@ -241,7 +234,7 @@ class AugmentationExplorer:
             options=[("Change the photos", "change"), (question, "judge")],
             style={"button_width": "auto"},
             tooltips=["Sliders", "You judge the labels, then the model does"],
-        )
+        ).add_class("ax-panels")
 
         def switch(change: dict) -> None:
             set_visible(changing, change["new"] == "change")
@@ -249,7 +242,7 @@ class AugmentationExplorer:
             self._caption()
 
         self._panel.observe(switch, "value")
-        return [self._ends.widget, self._panel, changing, self._judging.widget]
+        return [self._panel, changing, self._judging.widget]
 
     # What happens
 
@@ -260,30 +253,26 @@ class AugmentationExplorer:
         self._pinned = name
         self._draw()
 
-    def _turn(self, steps: int) -> None:
-        self._place += steps * (VIEWS if self._mode.value == "sixteen" else 1)
-        self._load()
-
-    def _restart(self) -> None:
-        self._place = 0
-        self._load()
-
     def _draw_again(self) -> None:
         self._seed += 1
         self._draw()
 
+    def _choose(self, augmentation: Augmentation) -> None:
+        """Moves the sliders, and pins what of it the student sees first."""
+        self._pinned = next(iter(augmentation.active), self._pinned)
+        self.augmentation = augmentation
+
     def _reset(self) -> None:
-        self.augmentation = Augmentation()
+        self._choose(self._start)
+
+    def _change_task(self) -> None:
+        self._choice.set_task(self.task)
+        self._clear()
 
     def _load(self) -> None:
-        """Reads the photos at the present place."""
-        _, labels = self._tasks[self._first_task]
-        chosen = self._class.value
-        order = self._order if chosen == ALL else self._order[labels[self._order] == chosen]
-        offsets = np.arange(VIEWS) if self._mode.value == "sixteen" else np.zeros(VIEWS, int)
-        self._positions = order[(self._place + offsets) % len(order)]
-        unique, place = np.unique(self._positions, return_inverse=True)
-        self._images = self._photos.read(unique)[place]
+        """Reads the chosen photos."""
+        self._images = self._choice.read()
+        self._grid.keep(self._images)
         self._draw()
 
     def _draw(self) -> None:
@@ -294,29 +283,26 @@ class AugmentationExplorer:
         self._grid.show(self._views)
         self._clear()
         self._ends.show(self._augmentation, self._pinned, self._images[0])
-        code = html.escape(self._augmentation.code(self._seed))
-        self._code.value = (
-            f"<p>{html.escape(self._augmentation.describe())}</p>"
-            f'<pre tabindex="0" aria-label="Keras code of this setting">{code}</pre>'
-        )
+        self._code.show(self._augmentation, self._seed)
+        self._sliders.name_folds(self._augmentation)
         self._grid.name(self._alternative())
 
     # Is it still a car?
 
     def _caption(self) -> None:
         """Writes over the views their labels, their random values, and the verdicts."""
-        captions = [""] * VIEWS
+        captions, outcomes = [""] * VIEWS, []
         if self._verdicts is not None:
+            outcomes = self._find_outcomes()
             captions = [
-                f"{outcome.sign} model: {verdict.name} {verdict.probability:.0%}"
-                for outcome, verdict in zip(self._find_outcomes(), self._verdicts, strict=True)
+                f"{outcome.sign} label {label} · model: {verdict}"
+                for outcome, label, verdict in zip(
+                    outcomes, self.labels, self._verdicts, strict=True
+                )
             ]
-        elif self._complete and self._panel.value == "judge" and self._mode.value == "sixteen":
-            captions = [f"label: {label}" for label in self.labels]
-        if self._values.value and self._verdicts is None:
-            both = zip(captions, self._maker.describe(), strict=True)
-            captions = ["; ".join(filter(None, pair)) for pair in both]
-        self._grid.write(captions)
+        elif self._complete and self._panel.value == "judge" and not self._choice.is_one:
+            captions = [f"label {label}" for label in self.labels]
+        self._grid.write(captions, self._maker.describe(), outcomes)
 
     def _judge(self) -> None:
         """Asks the classifier about the views, after the student has judged them."""
@@ -324,13 +310,25 @@ class AugmentationExplorer:
         self._judging.wait()
         names, _ = self._tasks[self.task]
         try:
-            self._verdicts = judging.judge(self._classifier, self._views, names)
+            verdicts = judging.judge(self._classifier, self._views, names)
+            untouched = self._judge_untouched(names)
         except Exception as error:
             # ipywidgets only logs what a click raises; the student is to see it.
             self._judging.refuse(error)
             raise
+        self._verdicts = verdicts
         self._caption()
-        self._judging.count(self._find_outcomes())
+        self._judging.count(self._find_outcomes(), untouched)
+
+    def _judge_untouched(self, names: Sequence[str]) -> str:
+        """Asks the classifier about the photos before augmentation."""
+        alike = self._choice.is_one
+        images = self._images[:1] if alike else self._images
+        verdicts = judging.judge(self._classifier, images, names)
+        if alike:
+            return f"The untouched photo: label {self.labels[0]} · model: {verdicts[0]}."
+        right = sum(one.name == label for one, label in zip(verdicts, self.labels, strict=True))
+        return f"On the untouched photos the model agrees with {right} of {VIEWS} labels."
 
     def _find_outcomes(self) -> list[judging.Outcome]:
         return judging.compare_judgments(self._verdicts, self.labels, self._grid.marks)

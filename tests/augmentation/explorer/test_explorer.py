@@ -1,6 +1,7 @@
 """The explorer without a browser: what its sliders do, shown by setting their values."""
 
 import base64
+import html
 import io
 import json
 
@@ -22,7 +23,7 @@ from explorer_hands import (
 from PIL import Image
 
 from course_utils.augmentation.catalogue import CATALOGUE
-from course_utils.augmentation.explorer.controls import FIRST_CONTROLS
+from course_utils.augmentation.explorer.controls import PRESETS, group_controls
 from course_utils.augmentation.explorer.widget import AugmentationExplorer
 from course_utils.augmentation.policy import Augmentation
 
@@ -61,8 +62,20 @@ def test_sliders_start_at_the_value_and_follow_it(splits):
     assert explorer.augmentation == off_the_steps
     assert slider(explorer, "rotation").value == 0 and slider(explorer, "hue").value == 7
     assert np.array_equal(explorer.views, views_of(off_the_steps, explorer.photos))
-    control(explorer, "Back to no augmentation").click()
+    control(explorer, "Nothing").click()
     assert explorer.augmentation == Augmentation()
+    control(explorer, "Back to the start").click()
+    assert explorer.augmentation == LESSON and slider(explorer, "rotation").value == 20
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_moves_the_sliders_and_the_views(splits, name):
+    explorer = AugmentationExplorer(splits, Augmentation(noise=0.1))
+    control(explorer, name).click()
+    assert explorer.augmentation == PRESETS[name]
+    assert np.array_equal(explorer.views, views_of(PRESETS[name], explorer.photos))
+    control(explorer, "Back to the start").click()
+    assert explorer.augmentation == Augmentation(noise=0.1)
 
 
 @pytest.mark.parametrize("value", [0.05, 0.12, 0.123, 0.4999, 1 / 3])
@@ -88,6 +101,7 @@ def test_a_stronger_setting_keeps_the_random_values(splits):
 
 def test_drawing_again_changes_the_views_and_the_seed(splits):
     explorer = AugmentationExplorer(splits, LESSON)
+    control(explorer, "with seed and dtype").value = True
     before, again = explorer.views, control(explorer, "Draw again")
     again.click()
     assert explorer.seed == SEED + 1
@@ -96,9 +110,17 @@ def test_drawing_again_changes_the_views_and_the_seed(splits):
     assert str(100 * (SEED + 1)) in texts(explorer)
 
 
+def code_shown(explorer):
+    return html.unescape(texts(explorer).split('setting">')[1].split("</pre>")[0])
+
+
 def test_the_code_shown_makes_the_views_shown(splits):
     explorer = AugmentationExplorer(splits, LESSON)
-    source = texts(explorer).split('setting">')[1].split("</pre>")[0].replace("&quot;", '"')
+    source = code_shown(explorer)
+    assert "seed" not in source and "dtype" not in source
+    exec(source, {})
+    control(explorer, "with seed and dtype").value = True
+    source = code_shown(explorer)
     scope = {}
     exec(source, scope)
     views = explorer.photos
@@ -149,19 +171,17 @@ def test_fewer_than_sixteen_photos_are_shown_again(splits):
 
 def test_the_photo_and_both_ends_stand_beside_the_slider(splits):
     explorer = AugmentationExplorer(splits)
-    assert texts(explorer).count("unchanged") == 2
+    assert "weakest: unchanged" in texts(explorer) and "strongest: unchanged" in texts(explorer)
     slider(explorer, "contrast").value = 0.5
     assert all(
         words in texts(explorer)
-        for words in ("the photo itself", "contrast × 0.50", "contrast × 1.50")
+        for words in ("the photo itself", "weakest: contrast × 0.50", "strongest: contrast × 1.50")
     )
 
 
-def test_random_values_are_described_on_demand(splits):
+def test_each_view_has_its_random_values(splits):
     explorer = AugmentationExplorer(splits, Augmentation(rotation=20, contrast=0.5))
-    before = texts(explorer).count("turned ")
-    control(explorer, "Show the random values").value = True
-    assert texts(explorer).count("turned ") == before + 16
+    assert texts(explorer).count("<small>turned ") == 16
     assert texts(explorer).count("contrast × ") == 16
     factor = np.asarray(
         explorer.augmentation.layers(SEED)[1].get_random_transformation(explorer.photos)[
@@ -208,11 +228,11 @@ def test_a_small_explorer_has_only_its_sliders(splits):
     explorer = AugmentationExplorer(splits, controls=("contrast",))
     labels = {getattr(w, "description", "") for w in descendants(explorer.widget)}
     assert "Contrast" in labels and "Rotation °" not in labels
-    assert not labels & {"Epoch", "Task", "More transformations", "Ask the classifier"}
+    assert not labels & {"Epoch", "Task", "Geometry", "Your photos", "Ask the classifier"}
     slider(explorer, "contrast").value = 0.5
     assert explorer.augmentation == Augmentation(contrast=0.5)
     assert np.array_equal(explorer.views, views_of(explorer.augmentation, explorer.photos))
-    control(explorer, "Back to no augmentation").click()
+    control(explorer, "Nothing").click()
     assert explorer.augmentation == Augmentation()
 
 
@@ -222,11 +242,38 @@ def test_the_complete_explorer_has_a_labeled_control_for_every_transformation(sp
     for widget in descendants(explorer.widget):
         if type(widget).__name__ in ("Button", "ToggleButton", "Dropdown", "FloatSlider"):
             assert widget.description
-    rest = {slider(explorer, name) for name in CATALOGUE if name not in FIRST_CONTROLS}
-    (more,) = (w for w in descendants(explorer.widget) if set(getattr(w, "children", ())) == rest)
-    assert more.layout.display == "none"
-    control(explorer, "More transformations").value = True
-    assert more.layout.display is None
+    grouped = group_controls()
+    assert sorted(name for members in grouped.values() for name in members) == sorted(CATALOGUE)
+    for number, (title, members) in enumerate(grouped.items()):
+        inside = {slider(explorer, name) for name in members}
+        (fold,) = (
+            w for w in descendants(explorer.widget) if set(getattr(w, "children", ())) == inside
+        )
+        assert fold.layout.display == ("none" if number else None), "the first group is open"
+        control(explorer, title).value = not control(explorer, title).value
+        assert fold.layout.display == (None if number else "none")
+    slider(explorer, "hue").value = 20
+    assert control(explorer, "Color: Hue")
+
+
+def test_the_untouched_photo_waits_in_the_browser(splits):
+    explorer = AugmentationExplorer(splits, LESSON)
+    pictures = [w for w in descendants(explorer.widget) if type(w).__name__ == "NamedImage"]
+    plain = AugmentationExplorer(splits)
+    untouched = np.asarray(Image.open(io.BytesIO(pictures[1].value)))
+    assert np.array_equal(untouched, shown_grid(plain))
+    before = pictures[1].value
+    slider(explorer, "contrast").value = 0.9
+    assert pictures[1].value is before, "a moved slider does not send it again"
+
+
+def test_epochs_count_the_views_seen(splits):
+    explorer = AugmentationExplorer(splits, LESSON)
+    assert "16 views seen so far" in texts(explorer)
+    control(explorer, "Epoch").value = 3
+    assert "48 views seen so far" in texts(explorer)
+    (play,) = (w for w in descendants(explorer.widget) if type(w).__name__ == "Play")
+    assert (play.min, play.max) == (1, control(explorer, "Epoch").max)
 
 
 @pytest.mark.parametrize("wrong", ["contrast", (), ("tilt",)])

@@ -252,23 +252,35 @@ def test_the_student_judges_before_the_classifier(splits):
 
     def classifier(images):
         asked.append(images)
-        return np.linspace(0, 1, 16)[:, None]  # Car for the first eight
+        # Car for the first eight; the untouched photo comes alone.
+        return np.linspace(0, 1, 16)[: len(images), None]
 
     explorer = AugmentationExplorer(splits, LESSON, classifier=classifier)
     control(explorer, "of class").value = 0
     assert not asked
     judge(explorer, [1, 16])
-    assert all(np.array_equal(views, explorer.views) for views in asked)
+    views, untouched = asked[:2], asked[2:]
+    assert all(np.array_equal(images, explorer.views) for images in views)
+    assert all(np.array_equal(images, explorer.photos[:1]) for images in untouched)
     assert explorer.marked == [1, 16]
     found = texts(explorer)
     assert "✓ 7</b>: you yes, the model yes" in found
     assert "◆ 7</b>: you yes, the model no" in found
     assert "✕ 2</b>: you no" in found
-    assert "model: Truck 93%" in found
+    assert "◆ label Car · model: Truck 93 %" in found and "✓ label Car · model: Car 93 %" in found
+    assert "The untouched photo: label Car · model: Car 100 %." in found
+    assert [found.count(f'class="ax-{frame}"') for frame in ("agreed", "missed", "no-longer")] == [
+        7, 7, 2,
+    ]  # fmt: skip
+    control(explorer, "Show").value = "sixteen"
+    assert 'class="ax-agreed' not in texts(explorer)
+    judge(explorer)
+    agreed = sum((n < 8) == (label == "Car") for n, label in enumerate(explorer.labels))
+    assert f"On the untouched photos the model agrees with {agreed} of 16" in texts(explorer)
 
 
 def test_new_views_are_judged_again(splits):
-    explorer = AugmentationExplorer(splits, LESSON, classifier=lambda images: np.zeros(16))
+    explorer = AugmentationExplorer(splits, LESSON, classifier=lambda images: np.zeros(len(images)))
     judge(explorer, [3])
     assert "model: Car" in texts(explorer)
     slider(explorer, "contrast").value = 0.7
@@ -291,7 +303,7 @@ def test_the_answer_belongs_to_the_task(splits):
     explorer = AugmentationExplorer(
         splits,
         Augmentation(flip="horizontal"),
-        classifier=lambda images: np.zeros(16),
+        classifier=lambda images: np.zeros(len(images)),
         tasks={"car or truck": splits.train.labels, "faces left or right": faces},
     )
     control(explorer, "Show").value = "sixteen"
@@ -301,7 +313,7 @@ def test_the_answer_belongs_to_the_task(splits):
     assert control(explorer, "Ask the classifier").disabled
     assert "another task: car or truck" in texts(explorer)
     panels(explorer).value = "judge"
-    assert texts(explorer).count("label: ") == 16
+    assert texts(explorer).count("<span>label ") == 16
     explorer.task = "car or truck"
     assert set(explorer.labels) == {"car", "truck"}
     with pytest.raises(ValueError, match="one of 'car or truck', 'faces left or right'"):

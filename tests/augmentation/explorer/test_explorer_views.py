@@ -154,7 +154,6 @@ def test_building_layers_again_leaves_the_names_of_a_notebook_alone():
 def test_five_hundred_moves_leak_nothing(splits):
     splits.train = RandomPhotos(4, 32, 32)
     explorer = AugmentationExplorer(splits, Augmentation(flip="horizontal"))
-    control(explorer, "Show the random values").value = True
     names = ("brightness", "contrast")
 
     def move_sliders(numbers):
