@@ -164,12 +164,15 @@ def test_a_held_key_ends_at_the_last_picture(opened):
 
 
 def test_presets_and_the_way_back(opened):
+    height = opened.locator(".ax-stack").bounding_box()["height"]
     for name, setting in (
+        ("Phone camera", {"rotation": 5.0, "blur": 0.5, "noise": 0.02}),
         ("Too much", {"rotation": 120.0, "zoom": 0.5, "brightness": 0.6, "hue": 180.0}),
         ("Lesson 02", {"flip": "horizontal", "contrast": 0.5}),
     ):
         wait_for_new_grid(opened, opened.get_by_role("button", name=name).click)
         assert setting.items() <= ask_next_cell(opened).items()
+        assert opened.locator(".ax-stack").bounding_box()["height"] == height
     wait_for_new_grid(opened, opened.get_by_role("button", name="Back to the start").click)
     assert ask_next_cell(opened)["rotation"] == 20
     wait_for_new_grid(opened, opened.get_by_role("button", name="Lesson 02").click)
@@ -311,6 +314,7 @@ def test_every_control_is_reached_by_the_tab_key(opened):
                 """() => {
                     const one = document.activeElement;
                     const box = one.closest('.widget-inline-hbox, .jupyter-widgets');
+                    if (one.type === 'checkbox') return one.labels[0].textContent.trim();
                     return one.tagName === 'BUTTON' ? one.innerText.trim() || one.textContent
                         : [...box?.querySelectorAll('label, .widget-label') ?? []]
                             .map(label => label.innerText.trim()).find(Boolean) || one.tagName;
@@ -331,7 +335,7 @@ def test_every_control_is_reached_by_the_tab_key(opened):
     expected |= {"Lesson 02", "Phone camera", "Too much", "Nothing", "Back to the start"}
     expected |= {"Hold: untouched photo", "with seed and dtype"}
     assert expected <= set(reached), expected - set(reached)
-    views = [words for words in reached if re.match(r"View \d+", words)]
+    views = {words for words in reached if re.match(r"View \d+", words)}
     assert len(views) == 16
 
 

@@ -20,6 +20,9 @@ from course_utils.augmentation.explorer.controls import (
 )
 from course_utils.augmentation.policy import Augmentation
 
+# Their two ends are weaker and stronger than the photo. Those of a rotation are equally strong.
+MULTIPLIERS = ("contrast", "saturation")
+
 
 class Sliders:
     """The controls of transformations.
@@ -192,7 +195,9 @@ class Ends:
             image: The photo, float32 in [0, 1], shape (height, width, 3).
         """
         ends, words = augmentation.show_ends(name, image)
-        words = ["the photo itself", f"weakest: {words[0]}", f"strongest: {words[1]}"]
+        has_order = name in MULTIPLIERS or not CATALOGUE[name].build(CATALOGUE[name].strongest).low
+        low, high = ("weakest", "strongest") if has_order else ("one end", "other end")
+        words = ["the photo itself", f"{low}: {words[0]}", f"{high}: {words[1]}"]
         strip = pictures.draw_grid(np.concatenate([image[None], ends]), columns=3)
         self._strip.value = pictures.encode_jpeg(strip)
         self._strip.tooltip = "; ".join(words)

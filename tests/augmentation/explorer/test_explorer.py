@@ -177,6 +177,8 @@ def test_the_photo_and_both_ends_stand_beside_the_slider(splits):
         words in texts(explorer)
         for words in ("the photo itself", "weakest: contrast × 0.50", "strongest: contrast × 1.50")
     )
+    slider(explorer, "rotation").value = 20
+    assert "one end: turned 20° right" in texts(explorer)
 
 
 def test_each_view_has_its_random_values(splits):

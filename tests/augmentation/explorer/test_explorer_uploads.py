@@ -1,8 +1,9 @@
 """Photos that a student uploads: shown, or refused by name; nothing of them comes alive."""
 
+import datetime
 import html
 import io
-import os
+import zlib
 
 import numpy as np
 import pytest
@@ -25,8 +26,6 @@ def bomb():
     """A PNG of a few kilobytes that says it has 900 million pixels."""
     content = bytearray(photo())
     content[16:24] = (30_000).to_bytes(4, "big") * 2
-    import zlib
-
     content[29:33] = zlib.crc32(content[12:29]).to_bytes(4, "big")
     return bytes(content)
 
@@ -50,7 +49,7 @@ def upload(explorer, files):
     else:
         button.value = tuple(
             {"name": name, "type": "", "size": len(content), "content": memoryview(content)}
-            | {"last_modified": None}
+            | {"last_modified": datetime.datetime.now(datetime.UTC)}
             for name, content in files.items()
         )
     return button
@@ -61,7 +60,7 @@ def test_uploaded_photos_are_shown_and_augmented(splits):
     button = upload(explorer, {"a.png": photo(200), "b.png": photo(90)})
     assert "2 photos are shown" in texts(explorer)
     assert explorer.photos.shape == (16, 16, 12, 3)
-    expected = decode_photo(photo(200), "a.png", (16, 12)) / np.float32(255)
+    expected = decode_photo(photo(200), "a.png", (16, 12)).astype("float32") / np.float32(255)
     assert np.array_equal(explorer.photos[0], expected)
     assert np.array_equal(explorer.views, views_of(LESSON, explorer.photos, seed=SEED))
     assert not button.value, "the bytes are forgotten"
@@ -86,7 +85,9 @@ def test_the_student_labels_uploaded_photos(splits):
 
 
 def test_bad_files_are_answered_by_name_and_change_nothing(splits, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
     explorer = AugmentationExplorer(splits, LESSON)
     before = shown_grid(explorer)
     for _ in range(40):
@@ -97,7 +98,7 @@ def test_bad_files_are_answered_by_name_and_change_nothing(splits, tmp_path, mon
     assert "the file is empty" in shown and "pixels" in shown
     assert "<img" not in shown and "<script" not in shown
     assert np.array_equal(shown_grid(explorer), before)
-    assert not os.listdir(tmp_path), "nothing is written"
+    assert not list(here.iterdir()), "nothing is written"
     upload(explorer, BAD | {"good.png": photo()})
     assert "1 photo is shown" in texts(explorer) and "page.jpg" in texts(explorer)
 
