@@ -32,7 +32,6 @@ class Upload:
             accept="image/*",
             multiple=True,
             description="Your photos",
-            tooltip="Pictures from your computer, up to 10 MB at a time",
             layout={"width": "auto"},
         )
         self.button.observe(self._take, "value")
