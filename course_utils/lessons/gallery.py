@@ -229,7 +229,7 @@ def vehicles_at_dusk() -> DescribedFigure:
     return photos.plot_photos(images, at_dusk["type"].tolist(), title="Vehicles at dusk")
 
 
-@figure("03", source=NOTHING)
+@figure("docs", source=NOTHING)
 def most_trucks_before_trees() -> DescribedFigure:
     splits, facts = _draw_biased(background=("buildings", "trees"))
     captions = [f"{row.type}, {row.background}" for row in facts[:8].itertuples()]
