@@ -109,6 +109,9 @@ class PhotoChoice:
     def _take_own(self, photos: np.ndarray) -> None:
         """Shows uploaded photos, in place of those uploaded before."""
         self._own = photos
+        if self._class.value == OWN:
+            self._restart()
+            return
         there = [choice for choice in self._class.options if choice[1] != OWN]
-        self._class.options = [*there, ("your photos", OWN)]  # Goes back to the first choice.
+        self._class.options = [*there, ("your photos", OWN)]
         self._class.value = OWN

@@ -56,16 +56,16 @@ class Sliders:
         """The controls."""
         return list(self._controls.values())
 
-    def fold(self, opened: Sequence[str]) -> list[widgets.Widget]:
+    def fold(self, opened: str) -> list[widgets.Widget]:
         """Returns the controls in their groups, each below a button that opens and closes it.
 
         Args:
-            opened: Names of transformations; the groups with one of these begin open.
+            opened: The name of a transformation, whose group begins open.
         """
         # Not an Accordion, whose titles the Tab key does not reach.
         shown = []
         for title, names in group_controls().items():
-            begins_open = not set(names).isdisjoint(opened)
+            begins_open = opened in names
             fold = widgets.ToggleButton(value=begins_open, description=title).add_class("ax-fold")
             controls = widgets.VBox([self._controls[name] for name in names])
             set_visible(controls, begins_open)

@@ -11,6 +11,7 @@ from typing import Any
 import ipywidgets as widgets
 import numpy as np
 
+from course_utils.augmentation.catalogue import CATALOGUE
 from course_utils.augmentation.explorer import judging, pictures
 from course_utils.augmentation.explorer.choosing import SHOWN, VIEWS, PhotoChoice
 from course_utils.augmentation.explorer.controls import (
@@ -98,8 +99,10 @@ class AugmentationExplorer:
         self._augmentation.calls(seed)
         self._classifier = judging.check_classifier(classifier)
         self._maker = ViewMaker()
-        active = (name for name in self._augmentation.active if name in self._controls)
-        self._pinned = next(active, self._controls[0])
+        active = [name for name in self._augmentation.active if name in self._controls]
+        # What is in use and has a slider tells most at its two ends.
+        sliding = [name for name in active if not CATALOGUE[name].choices]
+        self._pinned = next(iter([*sliding, *active]), self._controls[0])
         self._verdicts: list[judging.Verdict] | None = None
         self._build(check_choice("show", show, SHOWN))
         self._load()
@@ -222,10 +225,8 @@ class AugmentationExplorer:
         ]
         first = build_text().add_class("ax-first-action")
         first.value = write_paragraph(FIRST_ACTION)
-        # The first group, which is where eyes begin, and the group of what is in use.
-        opened = (self._controls[0], self._pinned)
         changing = widgets.VBox(
-            [first, build_row(*presets, back), self._ends.widget, *self._sliders.fold(opened)]
+            [first, build_row(*presets, back), self._ends.widget, *self._sliders.fold(self._pinned)]
         )
         set_visible(self._judging.widget, False)
         names, _ = self._tasks[self._first_task]

@@ -258,6 +258,12 @@ def test_the_complete_explorer_has_a_labeled_control_for_every_transformation(sp
     assert control(explorer, "Color: Hue")
 
 
+def test_the_group_of_the_slider_in_use_begins_open(splits):
+    explorer = AugmentationExplorer(splits, Augmentation(flip="horizontal", contrast=0.5))
+    assert control(explorer, "Light: Contrast").value
+    assert not control(explorer, "Geometry: Flip").value
+
+
 def test_the_untouched_photo_waits_in_the_browser(splits):
     explorer = AugmentationExplorer(splits, LESSON)
     pictures = [w for w in descendants(explorer.widget) if type(w).__name__ == "NamedImage"]
