@@ -72,6 +72,18 @@ def describe_claims(table: pd.DataFrame | None = None) -> list[str]:
     Returns:
         The sentences: on the gap, on validation loss and accuracy, on the second division of the
         photos, and on the lesson's own head.
+
+    Raises:
+        ValueError: If the primary comparison has not been published.
+
+    Example:
+        >>> row = {"policy": "flip + contrast", "epoch": "last", "class": "both", "views": 8}
+        >>> row |= {"division": "first", "head": "stable", "pairs_counted": "all"}
+        >>> row |= {"difference": -0.03, "photos_low": -0.05, "photos_high": -0.01}
+        >>> table = [row | {"verdict": "better", "measure": one} for one in ("gap", "loss")]
+        >>> table.append(table[1] | {"verdict": "can't tell", "measure": "accuracy"})
+        >>> describe_claims(pd.DataFrame(table))[0].partition("the gap ")[2]
+        'after 30 epochs changes by -0.030 (-0.050 to -0.010; better).'
     """
     table = load_results("primary-differences") if table is None else table
     asked = table[(table["policy"] == "flip + contrast") & (table["epoch"] == "last")]

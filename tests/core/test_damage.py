@@ -228,7 +228,7 @@ def test_damaged_comparisons(own_cache, folders, base, take, damage_often):
     def use(photos=folders[0], epochs=2):
         compared = compare(POLICIES, load_photos(photos), base, epochs=epochs, **options)
         runs = compared.runs.drop(columns="policy").to_numpy("float64")
-        return {"runs": runs} | {name: compared.answers(name) for name in compared.policies}
+        return {"runs": runs} | {name: compared.probabilities(name) for name in compared.policies}
 
     use(photos=folders[1])
     use(epochs=1)

@@ -57,7 +57,7 @@ def test_prepared_folder_comes_before_the_cache(tmp_path, own_cache, monkeypatch
 
 
 def test_no_other_module_reads_environment_variables():
-    reading = re.compile(r"getenv|environ\.get\(|environ\[[^]]+\](?!\s*=[^=])")
+    reading = re.compile(r"getenv\(|environ\.get\(|environ\[[^]]+\](?!\s*=[^=])")
     package = Path(environment.__file__).parents[1]
     modules = [path for path in package.rglob("*.py") if path.name != "environment.py"]
     assert len(modules) > 8
