@@ -162,13 +162,17 @@ def _copy_notebook(project: Path, page: Path, source: Path, pages: set[Path]) ->
     notebook.cells = [
         cell for cell in notebook.cells if not HIDDEN & set(cell.metadata.get("tags", ()))
     ]
+    heading = ""
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
+            heading = (re.findall(r"^#+ (.+)$", cell.source, re.MULTILINE) or [heading])[-1]
             cell.source = _turn_links(cell.source, project, page, source, pages)
         for output in cell.get("outputs", ()):
-            alt = output.get("metadata", {}).get("image/png", {}).get("alt")
-            if alt:
-                cell.metadata["mystnb"] = {"image": {"alt": " ".join(alt.split())}}
+            if "image/png" in output.get("data", {}):
+                # A lesson that draws without the kit has no text for its pictures.
+                said = output.get("metadata", {}).get("image/png", {}).get("alt")
+                alt = " ".join((said or f"A picture of the section {heading}").split())
+                cell.metadata["mystnb"] = {"image": {"alt": alt}}
             output.get("data", {}).pop(WIDGET, None)
     notebook.cells[0].source += f"\n\n{_link_runners(page)}"
     notebook.metadata.pop("widgets", None)

@@ -1,4 +1,7 @@
-"""The explorer as a student meets it: in a real JupyterLab, by mouse and by keyboard."""
+"""The explorer as a student meets it: in a real JupyterLab, by mouse and by keyboard.
+
+Longer than 350 lines because one JupyterLab, which takes long to start, serves all of it.
+"""
 
 import io
 import json

@@ -60,6 +60,10 @@ def check_controls(names: Sequence[str] | None) -> tuple[str, ...]:
 
     Raises:
         ValueError: If they are not names from `CATALOGUE`.
+
+    Example:
+        >>> check_controls(["contrast"])
+        ('contrast',)
     """
     if names is None:
         return tuple(name for members in group_controls().values() for name in members)
@@ -92,6 +96,10 @@ def build_control(
         entry: Of the catalogue.
         value: Where it starts.
         on_change: Called with each new value.
+
+    Example:
+        >>> build_control(CATALOGUE["contrast"], 0.5, print).value
+        0.5
     """
     style = {"description_width": "96px"}
     if entry.choices:
@@ -114,7 +122,14 @@ def build_control(
 
 
 def set_control(control: widgets.Widget, entry: Transformation, value: Any) -> None:
-    """Moves a control to a value."""
+    """Moves a control to a value.
+
+    Example:
+        >>> control = build_control(CATALOGUE["contrast"], 0.5, lambda value: None)
+        >>> set_control(control, CATALOGUE["contrast"], 0.6)
+        >>> control.value
+        0.6
+    """
     # In one message, so that a browser never rounds an old value to a new step.
     with control.hold_sync():
         if not entry.choices:
@@ -130,6 +145,10 @@ def build_menu(description: str, options: Any, *, flex: str = "", **settings: An
         options: Choices, or pairs of what is shown and the choice.
         flex: How it shares a row with others, in CSS.
         settings: Of `ipywidgets.Dropdown`.
+
+    Example:
+        >>> build_menu("Photo", ["a car", "a truck"]).value
+        'a car'
     """
     return widgets.Dropdown(
         options=options,
@@ -141,29 +160,56 @@ def build_menu(description: str, options: Any, *, flex: str = "", **settings: An
 
 
 def build_button(label: str, action: Callable[[], None]) -> widgets.Button:
-    """Returns a button that calls `action` when it is pressed."""
+    """Returns a button that calls `action` when it is pressed.
+
+    Example:
+        >>> build_button("Greet", lambda: print("hello")).click()
+        hello
+    """
     button = widgets.Button(description=label, layout={"width": "auto"})
     button.on_click(lambda _: action())
     return button
 
 
 def build_row(*children: widgets.Widget) -> widgets.Box:
-    """Returns widgets side by side, in as many lines as they need."""
+    """Returns widgets side by side, in as many lines as they need.
+
+    Example:
+        >>> len(build_row(build_text(), build_text()).children)
+        2
+    """
     return widgets.Box(children).add_class("ax-row")
 
 
 def build_text() -> widgets.HTML:
-    """Returns an empty text that follows the page's theme."""
+    """Returns an empty text that follows the page's theme.
+
+    Example:
+        >>> build_text().value
+        ''
+    """
     return widgets.HTML().add_class("ax-text")
 
 
 def write_paragraph(words: str) -> str:
-    """Returns plain words as a paragraph of HTML."""
+    """Returns plain words as a paragraph of HTML.
+
+    Example:
+        >>> write_paragraph("cars & trucks")
+        '<p>cars &amp; trucks</p>'
+    """
     return f"<p>{html.escape(words)}</p>"
 
 
 def set_visible(widget: widgets.DOMWidget, visible: bool) -> None:
-    """Shows or hides a widget."""
+    """Shows or hides a widget.
+
+    Example:
+        >>> text = build_text()
+        >>> set_visible(text, False)
+        >>> text.layout.display
+        'none'
+    """
     widget.layout.display = None if visible else "none"
 
 
