@@ -99,7 +99,7 @@ def registers_its_gradients():
 def file_counter():
     """ipywidgets 7 counts the files of an upload apart from them; version 8 does not."""
     button = widgets.FileUpload()
-    assert hasattr(button, "_counter") == isinstance(button.value, dict)
+    return hasattr(button, "_counter") == isinstance(button.value, dict)
 
 
 PINS = {
