@@ -10,7 +10,7 @@ from course_utils.data.duplicates import group_near_duplicates
 
 
 def divide_again(splits: Splits, *, seed: int) -> Splits:
-    """Returns the same photos, divided anew: as many of each class, near-duplicates on one side.
+    """Returns the same photos, divided again: as many of each class, near-duplicates on one side.
 
     Args:
         splits: The photos as they are divided.

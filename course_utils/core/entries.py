@@ -7,7 +7,7 @@ shape, and the checksum of their bytes. That checksum includes the name, so the 
 accepted under another name. An entry without arrays can be read in any text editor.
 
 The checksum is xxHash's XXH3, 64 bits, which is computed about as fast as files are read from
-memory; zlib's CRC-32 took three times as long.
+memory; zlib's CRC-32 takes two to three times as long as reading.
 
 Rows of arrays are read from the file when they are used (`reading.py` says how).
 """

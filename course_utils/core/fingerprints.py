@@ -35,7 +35,7 @@ READING_BUILTINS = ("open", "hash", "id", "input")
 READING = (
     *READING_BUILTINS,
     *("getenv", "read_file", "fromfile", "loadtxt", "genfromtxt", "load", "load_img", "imread"),
-    *("read_csv", "read_text", "read_bytes"),
+    *("read_csv", "Path"),
 )
 # What these leave behind is in the object's attributes, which are part of its fingerprint.
 ONCE = ("__init__", "build", "get_config", "from_config")
@@ -361,7 +361,7 @@ def _is_random_source(found, dotted: str) -> bool:
     if isinstance(found, types.ModuleType):
         return False
     name = dotted.rsplit(".", 1)[-1]
-    if name in READING:
+    if name in READING and not is_own(found):
         return callable(found)
     parts = _module_of(found).split(".")
     if parts[0] in CLOCKS or (parts[0] == "os" and name == "urandom"):

@@ -3,7 +3,7 @@
 Bubblewrap (`bwrap`) gives it a file system of its own: Python, the kit and VGG16's weights to read,
 and a small folder in memory to write. Where Bubblewrap is missing, `unshare` of util-linux gives
 it no network, no other processes, and a file system that it can read but not write. Time, memory,
-processes and output are watched from outside, and whoever exceeds a limit is stopped.
+processes and output are watched from outside, and an answer that exceeds a limit is stopped.
 """
 
 import ast

@@ -4,6 +4,7 @@ import functools
 import random
 import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -153,6 +154,7 @@ GENERATOR = np.random.default_rng(0)
         (draws_in_a_helper, "random.random"),
         (lambda x: x + GENERATOR.random(), "GENERATOR in <lambda>"),
         (lambda x: x * float(open("strength.txt").read()), "open"),  # noqa: SIM115
+        (lambda x: x * float(Path("strength.txt").read_text()), "Path"),
         (lambda x: x * hash("a"), "hash"),
         (lambda x: x * np.load("mask.npy"), "np.load"),
         (lambda x: [np.random.permutation(each) for each in x], "np.random.permutation"),  # noqa: NPY002

@@ -1,4 +1,4 @@
-"""Stored features are what the frozen base would have said, whoever asks, in whatever order.
+"""Stored features are what the frozen base would have said, in whatever order they are asked for.
 
 Longer than 350 lines because one set of fixtures serves every promise of the store.
 """
