@@ -207,6 +207,11 @@ def class_results(folder: Path, out: Path) -> int:
 
 def grade(folder: Path, out: Path, *, at_once: int, memory: float, unsafe: bool) -> int:
     """Grades a folder of students' notebooks; 1 if a file could not be read."""
+    if sys.platform == "win32":
+        raise RuntimeError(
+            "Expected Linux or macOS, found Windows, which cannot keep students' code apart in the "
+            "way that grading does. Run the command in WSL."
+        )
     from course_utils.grading import sandbox, submissions
     from course_utils.grading.exercises import load_exercises
     from course_utils.grading.grade import grade_all, write_page, write_table
@@ -338,7 +343,7 @@ def main(arguments: list[str] | None = None) -> int:
         # Whoever read along (`| head`) has enough; Python would complain once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (OSError, ValueError, RuntimeError, ModuleNotFoundError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         print(f"{parser.prog} {chosen.command}: {error}", file=sys.stderr)
         return 1
 

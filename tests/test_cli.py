@@ -253,3 +253,15 @@ def test_a_place_that_cannot_be_written_is_said_before_a_cell_runs(
     assert command_line.main(words) == 1
     assert "cannot be written" in (error := capsys.readouterr().err) and advice in error
     assert not (tmp_path / "notebooks" / "begun").exists()
+
+
+def test_grading_on_windows_is_refused_in_words(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert command_line.main(["grade", str(tmp_path)]) == 1
+    assert "found Windows" in capsys.readouterr().err
+
+
+def test_a_site_without_its_builder_is_refused_in_words(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("course_utils.lessons.site.BUILDERS", ("no_such_builder",))
+    assert command_line.main(["site", "--out", str(tmp_path / "site")]) == 1
+    assert "pip install -e .[docs]" in capsys.readouterr().err

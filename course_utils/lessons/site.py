@@ -53,13 +53,13 @@ def build_site(out: Path) -> Path:
 
     Raises:
         FileNotFoundError: If the frames of the explorer have not been made.
-        ModuleNotFoundError: If Sphinx or an extension of it is not installed.
         ValueError: If something else is in the folder.
-        RuntimeError: If Sphinx warns or fails; the message has its words.
+        RuntimeError: If Sphinx or an extension of it is not installed, or if it warns or fails; the
+            message says what to do.
     """
     missing = [name for name in BUILDERS if not importlib.util.find_spec(name)]
     if missing:
-        raise ModuleNotFoundError(
+        raise RuntimeError(
             f"Building the site needs {', '.join(missing)}: run pip install -e .[docs]"
         )
     if out.is_dir() and any(out.iterdir()) and not (out / ".buildinfo").is_file():
