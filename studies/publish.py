@@ -35,8 +35,8 @@ from course_utils.models.vgg16 import load_vgg16_base
 from course_utils.training.heads import Order, in_order, open_features
 
 SEED, SEEDS, EPOCHS, VIEWS, PRIMARY_VIEWS = 31415, range(20, 40), 30, 4, 8
-SECOND_DIVISION = 2  # its seed
 PRECISION = "bfloat16"
+SECOND_DIVISION = 2  # its seed
 OTHER_SEEDS = range(100, 120)  # none of those that are published
 
 LESSON = Augmentation(flip="horizontal", contrast=0.5)
@@ -93,6 +93,7 @@ class Study:
         splits: The photos.
         base: The frozen VGG16.
         notes: Lines that say so above every table.
+        precision: Of the features. Where a CPU has no bfloat16, float32 is faster.
         client: Of a Dask cluster, or `None` for this machine alone.
         only: The policies that take part where there are many; none stands for all.
     """
@@ -100,13 +101,14 @@ class Study:
     splits: Splits
     base: keras.Model
     notes: tuple[str, ...]
+    precision: str = PRECISION
     client: Any = None
     only: tuple[str, ...] = ()
 
     def compare(self, policies, *, views=VIEWS, splits=None, **options) -> Comparison:
         """Returns the head of the comparisons under each policy."""
         options = {"seeds": SEEDS, "epochs": EPOCHS, "client": self.client} | options
-        options = {"seed": SEED, "precision": PRECISION} | options
+        options = {"seed": SEED, "precision": self.precision} | options
         found = compare(policies, splits or self.splits, self.base, views=views, **options)
         if len(found.policies) <= len(policies):
             raise KeyboardInterrupt  # A table of some of the policies would not say so.
@@ -172,7 +174,7 @@ def publish_policies(study: Study) -> None:
     if study.only:
         return  # Affinity needs one more pass of the validation photos for each policy.
     table = evaluate_affinity(
-        found, POLICIES, study.splits.valid, study.base, seed=SEED, precision=PRECISION
+        found, POLICIES, study.splits.valid, study.base, seed=SEED, precision=study.precision
     )
     study.write([table.reset_index()], "policies-affinity")
 
@@ -187,7 +189,7 @@ def publish_views(study: Study) -> None:
 def publish_other_views(study: Study) -> None:
     """How much the primary difference depends on which views are stored."""
     parts = split_model(build_classifier(study.base, LESSON.layers(SEED), seed=SEED))
-    options = {"seed": SEED, "precision": PRECISION, "progress": True}
+    options = {"seed": SEED, "precision": study.precision, "progress": True}
     stored, clean, valid = open_features(parts, study.splits, views=4 * PRIMARY_VIEWS, **options)
     baseline = study.compare(PRIMARY, views=PRIMARY_VIEWS)._find("none")
     tables = []
@@ -259,7 +261,7 @@ def publish_sensitivity(study: Study) -> None:
     """What the heads of each policy predict for photos that are turned, flattened, mirrored."""
     found = study.compare(POLICIES)
     photos = study.splits.valid.take(SENSITIVITY_PHOTOS, seed=SEED)
-    table = evaluate_robustness(found, photos, study.base, SENSITIVITY, precision=PRECISION)
+    table = evaluate_robustness(found, photos, study.base, SENSITIVITY, precision=study.precision)
     study.write([table], "sensitivity")
 
 
@@ -291,7 +293,7 @@ def prepare(study: Study) -> None:
     for splits in (study.splits, divide_again(study.splits, seed=SECOND_DIVISION)):
         views = [clean_view(layers), *list_views(layers, views=PRIMARY_VIEWS, seed=SEED)]
         needed = [(splits.valid, [clean_view(layers)]), (splits.train, views)]
-        prepare_features(layers, study.base, needed, precision=PRECISION, seed=SEED)
+        prepare_features(layers, study.base, needed, precision=study.precision, seed=SEED)
 
 
 PARTS = {
@@ -308,18 +310,19 @@ PARTS = {
 }
 
 
-def load_study(scheduler: str | None) -> Study:
+def load_study(scheduler: str | None, precision: str) -> Study:
     """Returns the photos and the base, what they are, and a client.
 
     Args:
         scheduler: The address of a Dask scheduler; `None` computes everything here.
+        precision: Of the features.
     """
     backend.set_seed()
     splits = load_car_or_truck(settings.load_settings("full"))
     photos = ", ".join(f"{split} {int(row.sum()):,}" for split, row in splits.counts.iterrows())
     notes = (
         f"Kaggle's car-or-truck photos ({photos}); {len(SEEDS)} random initializations with seeds "
-        f"{SEEDS[0]} to {SEEDS[-1]}, {EPOCHS} epochs; features in {PRECISION}.",
+        f"{SEEDS[0]} to {SEEDS[-1]}, {EPOCHS} epochs; features in {precision}.",
         "The plan of the analysis is in studies/PLAN.md.",
     )
     client = None
@@ -327,7 +330,7 @@ def load_study(scheduler: str | None) -> Study:
         from distributed import Client
 
         client = Client(scheduler)
-    return Study(splits, load_vgg16_base(), notes, client)
+    return Study(splits, load_vgg16_base(), notes, precision, client)
 
 
 def main() -> None:
@@ -336,8 +339,9 @@ def main() -> None:
     parser.add_argument("parts", nargs="+", choices=PARTS)
     parser.add_argument("--only", nargs="+", default=(), choices=POLICIES, help="policies")
     parser.add_argument("--scheduler", help="address of a Dask scheduler, see docs/cluster.md")
+    parser.add_argument("--precision", default=PRECISION, choices=("bfloat16", "float32"))
     asked = parser.parse_args()
-    study = replace(load_study(asked.scheduler), only=tuple(asked.only))
+    study = replace(load_study(asked.scheduler, asked.precision), only=tuple(asked.only))
     for part in asked.parts:
         PARTS[part](study)
 
