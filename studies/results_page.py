@@ -42,6 +42,8 @@ TABLES = {
     "preprocessing-runs": "the same: every run and epoch",
     "photo-counts": "fewer training photos: every run",
     "sensitivity": "the heads on transformed photos",
+    "fine-tuning-runs": "more and more of VGG16 learns, and a small network: every run",
+    "fine-tuning-differences": "what augmentation changes there, and how much more or less",
     "lesson-01-photo-counts": "lesson 01: runs with different numbers of training photos",
     "lesson-03-groups": "lesson 03: runs with the accuracy of each group of photos",
     "exercise-policies": "exercise 03: the policies that one bets on",

@@ -2,7 +2,7 @@
 
 The parts are found by what the layers do. The base ends before the first layer that learns, and
 begins after the last random layer before it. So the base may be a model, several layers in a row,
-or the first blocks of a model whose last block learns.
+or the first blocks of a model whose last block learns; or, if it is named, of a frozen one.
 """
 
 from collections.abc import Iterator, Sequence
@@ -74,21 +74,23 @@ def split_model(model: keras.Model, base: keras.Layer | str | None = None) -> Pa
 
     Args:
         model: A built `keras.Sequential` or functional model from photos to one output.
-        base: The last frozen layer or model, whose output is stored, or its name. `None` takes
-            the last layer with weights before the first layer that learns.
+        base: The last frozen layer or model, whose output is stored, or its name; it may be a
+            layer inside a frozen model. `None` takes the last layer with weights before the first
+            layer that learns.
 
     Raises:
         ValueError: If the model is neither sequential nor functional, no layer learns, no weights
             before the first layer that learns are frozen, or random layers are part of the base.
     """
-    steps = list_steps(model)
+    name = base if isinstance(base, str) else getattr(base, "name", None)
+    steps = list_steps(model, opened=name)
     learning = next((n for n, step in enumerate(steps) if step.layer.trainable_weights), None)
     if learning is None:
         raise ValueError(
             "Expected a model with a layer that learns, received one whose layers are all frozen. "
             "Set `trainable = True` on the head, and compile again."
         )
-    end = _find_end(steps, learning, base)
+    end = _find_end(steps, learning, name)
     front, frozen = _find_base(steps[:end], model.input_shape)
     return Parts(front, frozen, _make_distinct(step.layer for step in steps[end:]))
 
@@ -102,10 +104,9 @@ def _make_distinct(layers) -> tuple[keras.Layer, ...]:
     return tuple(distinct)
 
 
-def _find_end(steps: Sequence[_Step], learning: int, base: keras.Layer | str | None) -> int:
+def _find_end(steps: Sequence[_Step], learning: int, name: str | None) -> int:
     """Returns the number of steps before the head."""
-    if base is not None:
-        name = base if isinstance(base, str) else base.name
+    if name is not None:
         named = [
             n for n, step in enumerate(steps) if name in (_name(step), _name_origin(step.origin))
         ]
@@ -172,19 +173,20 @@ def _find_base(
     return tuple(layers[:start]), base
 
 
-def list_steps(model: keras.Model) -> list[_Step]:
+def list_steps(model: keras.Model, *, opened: str | None = None) -> list[_Step]:
     """Returns a model's layers one after the other, including those of nested models.
 
     A nested model without random layers and without layers that learn stays one step.
 
     Args:
         model: A built `keras.Sequential` or functional model.
+        opened: The name of a layer; a nested model that has it is not one step.
 
     Raises:
         ValueError: If its layers cannot be listed, because it is subclassed or has several inputs
             or outputs.
     """
-    return list(_expand(model, None, None))
+    return list(_expand(model, None, None, opened))
 
 
 def flatten(layers: Sequence[keras.Layer]) -> tuple[keras.Layer, ...]:
@@ -197,17 +199,23 @@ def flatten(layers: Sequence[keras.Layer]) -> tuple[keras.Layer, ...]:
     return tuple(step.layer for layer in layers for step in _take_apart(layer, None, None))
 
 
-def _take_apart(layer, training: bool | None, origin) -> Iterator[_Step]:
+def _take_apart(layer, training: bool | None, origin, opened: str | None = None) -> Iterator[_Step]:
     if isinstance(layer, keras.layers.InputLayer):
         return
     draws = seed_states(layer) and training is not False
     if isinstance(layer, keras.layers.Pipeline) and draws:
         for inner in layer.layers:
-            yield from _take_apart(inner, training, layer)
-    elif isinstance(layer, keras.Model) and (draws or layer.trainable_weights):
-        yield from _expand(layer, training, layer)
+            yield from _take_apart(inner, training, layer, opened)
+    elif isinstance(layer, keras.Model) and (
+        draws or layer.trainable_weights or _contains(layer, opened)
+    ):
+        yield from _expand(layer, training, layer, opened)
     else:
         yield _Step(layer if training is None else _fix(layer), origin)
+
+
+def _contains(model: keras.Model, name: str | None) -> bool:
+    return name in [each.name for each in model._flatten_layers(include_self=False)]
 
 
 def _fix(layer: keras.Layer) -> keras.Layer:
@@ -217,10 +225,12 @@ def _fix(layer: keras.Layer) -> keras.Layer:
     return WiredLayer(layer, None, training=False)
 
 
-def _expand(model: keras.Model, training: bool | None, origin) -> Iterator[_Step]:
+def _expand(
+    model: keras.Model, training: bool | None, origin, opened: str | None = None
+) -> Iterator[_Step]:
     if isinstance(model, keras.Sequential):
         for layer in model.layers:
-            yield from _take_apart(layer, training, origin)
+            yield from _take_apart(layer, training, origin, opened)
         return
     _check_listed(model)
     if len(model.inputs) != 1 or len(model.outputs) != 1:
@@ -242,7 +252,7 @@ def _expand(model: keras.Model, training: bool | None, origin) -> Iterator[_Step
         if inner is True:
             inner = None  # Stored views and head set `training` themselves.
         if isinstance(layer, keras.Layer) and plain and len(arguments.keras_tensors) == 1:
-            yield from _take_apart(layer, inner, origin)
+            yield from _take_apart(layer, inner, origin, opened)
         else:
             yield _Step(WiredLayer(layer, arguments, training=inner), origin)
 
