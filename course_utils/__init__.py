@@ -17,12 +17,15 @@ _EXPORTS = {
     "reveal": "lessons.guesses",
     "score_bet": "lessons.guesses",
     "describe_claims": "lessons.published",
+    "describe_fine_tuning": "lessons.fine_tuning",
     "load_results": "lessons.published",
     # Photos.
     "load_car_or_truck": "data.dataset",
     "splits_from_arrays": "data.dataset",
     "prepare_photos": "data.ready",
     "make_synthetic_vehicles": "data.synthetic.dataset",
+    "redraw_vehicles": "data.synthetic.dataset",
+    "find_vehicles": "data.synthetic.dataset",
     "PerClass": "data.synthetic.parameters",
     # Augmentation.
     "AugmentationExplorer": "augmentation.explorer.widget",
@@ -31,6 +34,7 @@ _EXPORTS = {
     "build_classifier": "models.classifier",
     "load_vgg16_base": "models.vgg16",
     "fit": "training.fit",
+    "predict": "training.predict",
     "train": "training.train",
     # Comparing policies.
     "compare": "evaluation.compare",
@@ -38,6 +42,7 @@ _EXPORTS = {
     "evaluate_affinity": "evaluation.affinity",
     "evaluate_robustness": "evaluation.robustness",
     "evaluate_subgroups": "evaluation.subgroups",
+    "grad_cam": "evaluation.grad_cam",
     # Figures.
     "plot_confusion": "figures.comparisons",
     "plot_differences": "figures.comparisons",

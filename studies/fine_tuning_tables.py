@@ -45,8 +45,8 @@ def list_differences(
     """Returns a row for each question and measure, with intervals over runs and test photos.
 
     The questions are: what augmentation does at each level; how much more or less that is than
-    for the head alone (the difference of the differences); and what fresh views add to stored
-    ones.
+    for the head alone (the difference of the differences); what fresh views add to stored ones;
+    and what a level gives beside the head alone, both with augmentation.
 
     Args:
         found: As in `list_runs`.
@@ -65,22 +65,25 @@ def list_differences(
         seeds_of.setdefault((level, policy), []).append(seed)
     rows = []
     for name, how in (("loss", measure_losses), ("accuracy", is_right)):
-        effects = {}
-        for level in dict.fromkeys(key[0] for key in found):
-            seeds = seeds_of[level, STORED]
-            stored, none = (measure(level, policy, seeds, how) for policy in (STORED, NONE))
-            effects[level] = stored - none
+        measured = {key: measure(*key, seeds, how) for key, seeds in seeds_of.items()}
+        levels = list(dict.fromkeys(level for level, _ in measured))
+        effects = {each: measured[each, STORED] - measured[each, NONE] for each in levels}
+        for level in levels:
             rows.append(("augmentation", level, name, effects[level]))
-            if (level, FRESH) in seeds_of:
-                seeds = seeds_of[level, FRESH]
-                fresh, same = (measure(level, each, seeds, how) for each in (FRESH, STORED))
-                rows.append(("fresh views", level, name, fresh - same))
-        for level in effects:
-            if level == least:
-                continue
-            more = effects[level] - effects[least]
-            rows.append(("more than for the head", level, name, more))
+            if level != least:
+                rows.append(
+                    ("more than for the head", level, name, effects[level] - effects[least])
+                )
+                gained = measured[level, STORED] - measured[least, STORED]
+                rows.append(("beside the head alone", level, name, gained))
+            if (level, FRESH) in measured:
+                fresh = measured[level, FRESH]
+                rows.append(
+                    ("fresh views", level, name, fresh - measured[level, STORED][: len(fresh)])
+                )
     table = pd.DataFrame([describe_difference(*row, clusters) for row in rows if len(row[3]) > 1])
+    weights = {level: run["weights"] for (level, _, _), run in found.items()}
+    table.insert(2, "weights", table["level"].map(weights))
     table["p_holm"] = table["p_value"]
     # The primary question stands by itself; the others are corrected within their kind.
     primary = (table["question"] == "more than for the head") & (table["level"] == most)

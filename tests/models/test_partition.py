@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from course_utils.models.classifier import build_classifier
-from course_utils.models.fingerprints import is_random
+from course_utils.models.fingerprints import fingerprint_base, is_random
 from course_utils.models.partition import flatten, split_model
 
 SHAPE = (16, 16, 3)
@@ -122,6 +122,22 @@ def test_layers_in_a_row_are_a_base_too(make_base):
     rows = [layers.Conv2D(4, 3, trainable=False), layers.Conv2D(4, 3, trainable=False)]
     parts = assert_together_they_are(chain_with_head(flip(), rows[0], base=rows[1]))
     assert parts.base.layers == rows and len(parts.front) == 1
+
+
+def test_a_layer_inside_a_frozen_model_may_be_named_as_the_base():
+    base = frozen(branching_base())
+    model = chain_with_head(flip(), base=base)
+    parts = split_model(model, "first")
+    assert [layer.name for layer in parts.base.layers] == ["first"] and len(parts.front) == 1
+    images = np.random.default_rng(0).random((5, *SHAPE), "float32")
+    expected = model(images, training=False)
+    np.testing.assert_allclose(joined(parts)(images, training=False), expected, atol=1e-5)
+    # Its features are those of a model whose later layers learn.
+    learning = chain_with_head(flip(), base=frozen(base, but=("last",)))
+    named = split_model(learning, "first").base
+    assert fingerprint_base(named) == fingerprint_base(parts.base)
+    # The model's own name still means all of it.
+    assert split_model(chain_with_head(base=frozen(base)), base).base is base
 
 
 @pytest.mark.parametrize("but", [("last",), ("last", "dense")])

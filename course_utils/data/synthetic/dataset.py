@@ -17,7 +17,7 @@ from course_utils.data.synthetic.parameters import (
     SPLITS,
     sample_parameters,
 )
-from course_utils.data.synthetic.render import render_vehicle
+from course_utils.data.synthetic.render import render_mask, render_vehicle
 
 # Raise it with every change that moves a pixel: caches are named after it.
 VERSION = 1
@@ -80,13 +80,69 @@ def make_synthetic_vehicles(
     rows = sample_parameters(count, seed=seed, split=split, **nuisances)
     height, width = check_image_size(image_size)
     check_choice("label", label, tuple(LABELS))
-    images = np.empty((len(rows), height, width, 3), dtype=np.float32)
-    for image, row in zip(images, rows, strict=True):
-        image[:] = render_vehicle(row, (height, width))
-    images /= 255
     parameters = pd.DataFrame(rows)
+    images = redraw_vehicles(parameters, image_size=(height, width))
     labels = (parameters[label] == LABELS[label][1]).to_numpy(np.float32)[:, None]
     return images, labels, parameters
+
+
+def redraw_vehicles(
+    parameters: pd.DataFrame, *, image_size: tuple[int, int] = (128, 128)
+) -> np.ndarray:
+    """Renders synthetic vehicles from their parameters, as they are or after a change to them.
+
+    The same vehicles before another background, for example. Lesson 08 does so.
+
+    Args:
+        parameters: The rows that `make_synthetic_vehicles` returns, or some of them.
+        image_size: (height, width) in pixels, each from 16 to 1024.
+
+    Returns:
+        float32, shape (rows, height, width, 3), RGB in [0, 1].
+
+    Raises:
+        ValueError: If a parameter is missing or outside its limits.
+
+    Example:
+        >>> images, _, parameters = make_synthetic_vehicles(2, seed=1, background="hills")
+        >>> bool((redraw_vehicles(parameters) == images).all())
+        True
+        >>> redraw_vehicles(parameters.assign(background="trees")).shape
+        (2, 128, 128, 3)
+    """
+    size = check_image_size(image_size)
+    images = np.empty((len(parameters), *size, 3), dtype=np.float32)
+    for image, row in zip(images, parameters.to_dict("records"), strict=True):
+        image[:] = render_vehicle(row, size)
+    images /= 255
+    return images
+
+
+def find_vehicles(
+    parameters: pd.DataFrame, *, image_size: tuple[int, int] = (128, 128)
+) -> np.ndarray:
+    """Returns where the vehicle is in each synthetic image, without its shadow.
+
+    Lesson 08 compares it with where a model looks.
+
+    Args:
+        parameters: As in `redraw_vehicles`.
+        image_size: The same.
+
+    Returns:
+        bool, shape (rows, height, width).
+
+    Raises:
+        ValueError: As `redraw_vehicles` does.
+
+    Example:
+        >>> images, _, parameters = make_synthetic_vehicles(2, seed=1)
+        >>> masks = find_vehicles(parameters)
+        >>> masks.shape, bool(0.02 < masks.mean() < 0.9)
+        ((2, 128, 128), True)
+    """
+    size = check_image_size(image_size)
+    return np.array([render_mask(row, size) for row in parameters.to_dict("records")])
 
 
 def write_vehicles(

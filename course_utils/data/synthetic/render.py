@@ -6,7 +6,7 @@ a ground, a sky and some clutter.
 
 import io
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -67,7 +67,43 @@ def render_vehicle(
         >>> render_vehicle(row, image_size=(32, 48)).shape
         (32, 48, 3)
     """
-    image_size = check_image_size(image_size)
+    row = _check_row(parameters)
+    return _render(row, check_image_size(image_size))
+
+
+def render_mask(
+    parameters: Mapping[str, Any], image_size: tuple[int, int] = (128, 128)
+) -> np.ndarray:
+    """Returns where the vehicle is in the image that `render_vehicle` renders.
+
+    Its shadow is not part of it.
+
+    Args:
+        parameters: As in `render_vehicle`.
+        image_size: The same.
+
+    Returns:
+        bool, shape (height, width).
+
+    Raises:
+        ValueError: As `render_vehicle` does.
+        TypeError: The same.
+
+    Example:
+        >>> from course_utils.data.synthetic.parameters import sample_parameters
+        >>> (row,) = sample_parameters(1, seed=1, split="train")
+        >>> mask = render_mask(row, image_size=(32, 48))
+        >>> mask.shape, bool(mask[0].any())
+        ((32, 48), False)
+    """
+    row = _check_row(parameters)
+    pose = _pose(row, check_image_size(image_size))
+    covered = np.asarray(pose.paint_vehicle())[..., 3] > 127
+    return pose.place(covered, image_size)
+
+
+def _check_row(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the parameters of one image, all there and each in its range."""
     row = dict(parameters)
     missing = [name for name in ("type", *NUISANCES) if name not in row]
     if missing:
@@ -82,11 +118,49 @@ def render_vehicle(
         else:
             check_number(name, row[name], nuisance.low, nuisance.high)
     check_setting("body", row["body"], row["type"])
-    return _render(row, image_size)
+    return row
 
 
-def _render(row: Mapping, image_size: tuple[int, int]) -> np.ndarray:
-    """Renders one image from checked parameters."""
+@dataclass(frozen=True)
+class _Pose:
+    """A vehicle before its camera, and the random numbers that come after it.
+
+    Args:
+        row: The image's parameters.
+        size: Of the photo inside the letterbox: (width, height).
+        light: Sun and sky.
+        camera: Turned, zoomed and moved so that the vehicle is in its place.
+        turned: The corners of the faces in the camera's axes.
+        normals: Of the faces.
+        materials: Of the faces.
+        random: What is left to draw: the background and all that comes after it.
+    """
+
+    row: Mapping
+    size: tuple[int, int]
+    light: Light
+    camera: Camera
+    turned: np.ndarray
+    normals: np.ndarray
+    materials: np.ndarray
+    random: np.random.Generator
+
+    def paint_vehicle(self) -> Image.Image:
+        """Returns the vehicle alone on a transparent photo."""
+        about = (self.camera, self.light, self.turned, self.normals, self.materials)
+        return _paint_faces(*about, BODIES[self.row["body"]], self.size)
+
+    def place(self, photo: np.ndarray, image_size: tuple[int, int]) -> np.ndarray:
+        """Returns the photo letterboxed on black, mirrored if the vehicle faces right."""
+        (outer_height, outer_width), (width, height) = image_size, self.size
+        image = np.zeros((outer_height, outer_width, *photo.shape[2:]), photo.dtype)
+        top, left = (outer_height - height) // 2, (outer_width - width) // 2
+        image[top : top + height, left : left + width] = photo
+        return image if self.row["heading"] == "left" else image[:, ::-1].copy()
+
+
+def _pose(row: Mapping, image_size: tuple[int, int]) -> _Pose:
+    """Builds the vehicle and places it, from checked parameters."""
     # Everything is rendered facing left. A vehicle that faces right is the mirror image of one
     # facing left under a mirrored sun at a mirrored place: a flipped image is as good as any.
     side = 1 if row["heading"] == "left" else -1
@@ -109,22 +183,28 @@ def _render(row: Mapping, image_size: tuple[int, int]) -> np.ndarray:
     shift = (room - scale * (high - low)) * (1 + place) / 2 - scale * low
     camera = replace(camera, scale=scale, shift=tuple(shift))
 
-    photo = draw_background(row, light, width, height, shift[1], random)
     normals = np.cross(turned[:, 2] - turned[:, 0], turned[:, 3] - turned[:, 1])
     normals /= np.linalg.norm(normals, axis=1, keepdims=True) + 1e-12
-    photo.paste((6, 6, 10), mask=_shadow(camera, light, turned, normals, photo.size))
-    vehicle = _paint_faces(camera, light, turned, normals, materials, body, photo.size)
+    return _Pose(row, (width, height), light, camera, turned, normals, materials, random)
+
+
+def _render(row: Mapping, image_size: tuple[int, int]) -> np.ndarray:
+    """Renders one image from checked parameters."""
+    pose = _pose(row, image_size)
+    horizon = pose.camera.shift[1]
+    photo = draw_background(row, pose.light, *pose.size, horizon, pose.random)
+    shadow = _shadow(pose.camera, pose.light, pose.turned, pose.normals, photo.size)
+    photo.paste((6, 6, 10), mask=shadow)
+    vehicle = pose.paint_vehicle()
     photo.paste(vehicle, mask=vehicle)
 
     if row["softness"] > 0:
-        photo = photo.filter(ImageFilter.GaussianBlur(float(row["softness"]) * outer_width / 128))
+        blur = float(row["softness"]) * image_size[1] / 128
+        photo = photo.filter(ImageFilter.GaussianBlur(blur))
     # A photo from the web has been through JPEG.
     stored = io.BytesIO()
-    photo.save(stored, "JPEG", quality=int(random.integers(60, 95)))
-    image = np.zeros((outer_height, outer_width, 3), dtype=np.uint8)
-    top, left = (outer_height - height) // 2, (outer_width - width) // 2
-    image[top : top + height, left : left + width] = np.asarray(Image.open(stored))
-    return image if side > 0 else image[:, ::-1].copy()
+    photo.save(stored, "JPEG", quality=int(pose.random.integers(60, 95)))
+    return pose.place(np.asarray(Image.open(stored)), image_size)
 
 
 def _shadow(camera: Camera, light: Light, turned, normals, size) -> Image.Image:

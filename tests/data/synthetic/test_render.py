@@ -5,9 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course_utils.data.synthetic.dataset import make_synthetic_vehicles
+from course_utils.data.synthetic.dataset import (
+    find_vehicles,
+    make_synthetic_vehicles,
+    redraw_vehicles,
+)
 from course_utils.data.synthetic.parameters import LABELS, NUISANCES, Numbers
-from course_utils.data.synthetic.render import render_vehicle
+from course_utils.data.synthetic.render import render_mask, render_vehicle
 from course_utils.data.synthetic.vehicle import BODIES
 
 TINY = (16, 16)
@@ -184,3 +188,19 @@ def test_render_vehicle_names_what_is_missing():
     del row["aspect"]
     with pytest.raises(ValueError, match="aspect"):
         render_vehicle(row, TINY)
+
+
+def test_the_mask_is_where_the_vehicle_is():
+    _, _, rows = make_synthetic_vehicles(12, seed=3, background=("buildings", "trees"))
+    others = rows["background"].map({"buildings": "trees", "trees": "buildings"})
+    masks = find_vehicles(rows)
+    # The same vehicle stands before another background: what is covered hardly changes.
+    change = np.abs(redraw_vehicles(rows) - redraw_vehicles(rows.assign(background=others)))
+    inside, outside = change[masks].mean(), change[~masks].mean()
+    assert masks.any(axis=(1, 2)).all() and inside < outside / 3
+    # And where the paint changes is inside, but for what JPEG and softness spread.
+    places = painted()
+    mask = render_mask(PLAIN)
+    assert mask[places].mean() > 0.98
+    mirrored = render_mask(PLAIN | {"heading": "right"})
+    np.testing.assert_array_equal(mirrored, mask[:, ::-1])
