@@ -16,7 +16,8 @@ _EXPORTS = {
     "guess": "lessons.guesses",
     "reveal": "lessons.guesses",
     "score_bet": "lessons.guesses",
-    "describe_claims": "lessons.published",
+    "describe_claims": "lessons.claims",
+    "load_claim": "lessons.claims",
     "describe_fine_tuning": "lessons.fine_tuning",
     "load_results": "lessons.published",
     # Photos.

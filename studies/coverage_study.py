@@ -51,7 +51,7 @@ def draw_differences(
 def measure_coverage(
     noise: str, seeds: int, fraction: float, photo_fraction: float, *, photos: int, trials: int
 ) -> dict[str, float]:
-    """Returns how often the 95 % interval covers the truth, and how often one is inside the other.
+    """Returns how often the 95% interval covers the truth, and how often one is inside the other.
 
     Args:
         noise: As in `draw_differences`.

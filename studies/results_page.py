@@ -3,7 +3,8 @@
 import pandas as pd
 
 from course_utils.core.files import atomic_write
-from course_utils.lessons.published import describe_claims, load_results, results_dir
+from course_utils.lessons.claims import describe_claims
+from course_utils.lessons.published import load_results, results_dir
 
 PAGE = """# Published results
 
@@ -97,7 +98,7 @@ def describe_other_tables(names: set[str]) -> list[str]:
         table = load_results("coverage")
         least, most = table["coverage"].min(), table.query("seeds >= 10")["coverage"].max()
         said.append(
-            f"Simulated, the 95 % interval covers the truth in {least:.1%} of cases or more, and "
+            f"Simulated, the 95% interval covers the truth in {least:.1%} of cases or more, and "
             f"from ten runs on in {most:.1%} or fewer."
         )
     if "null-check" in names:

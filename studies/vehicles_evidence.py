@@ -35,7 +35,7 @@ def bias(car: str, truck: str) -> cu.PerClass:
 
 
 def interval(values: pd.Series) -> str:
-    """The mean with its 95 % interval, as text."""
+    """The mean with its 95% interval, as text."""
     low, high = stats.ttest_1samp(values, 0).confidence_interval(0.95)
     return f"{values.mean():+.3f} [{low:+.3f}, {high:+.3f}]"
 

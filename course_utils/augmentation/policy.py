@@ -50,8 +50,8 @@ class Augmentation(_Settings):
     Example:
         >>> augmentation = Augmentation(flip="horizontal", contrast=0.5)
         >>> augmentation.describe()
-        'At every use a photo is changed at random: mirrored left to right half of the time; \
-contrast multiplied by 0.5 to 1.5.'
+        'Each time a photo is used, it is changed at random: mirrored left to right half of the \
+time; contrast multiplied by 0.5 to 1.5.'
 
     Source:
         Keras 3 `keras.layers`, whose defaults expect pixels from 0 to 255. Erasing: Zhong et
@@ -150,12 +150,12 @@ contrast multiplied by 0.5 to 1.5.'
 
         Example:
             >>> Augmentation(rotation=15).describe()
-            'At every use a photo is changed at random: turned by up to 15° either way.'
+            'Each time a photo is used, it is changed at random: turned by up to 15° either way.'
         """
         parts = [CATALOGUE[name].build(value).description for name, value in self.active.items()]
         if not parts:
             return "No augmentation: every photo stays exactly as it is."
-        return f"At every use a photo is changed at random: {'; '.join(parts)}."
+        return f"Each time a photo is used, it is changed at random: {'; '.join(parts)}."
 
     def to_json(self) -> str:
         """Returns the settings that are not neutral as JSON, the same text for equal values.

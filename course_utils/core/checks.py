@@ -121,9 +121,9 @@ def check_fraction(name: str, value: Any) -> float:
         >>> check_fraction("sure", 70)
         Traceback (most recent call last):
             ...
-        ValueError: Expected `sure` to be a number from 0 to 1, received 70. 0.7 stands for 70 %.
+        ValueError: Expected `sure` to be a number from 0 to 1, received 70. 0.7 stands for 70%.
     """
-    return check_number(name, value, 0, 1, hint="0.7 stands for 70 %.")
+    return check_number(name, value, 0, 1, hint="0.7 stands for 70%.")
 
 
 def check_image_size(image_size: Any, least: int = 16, most: int = 1024) -> tuple[int, int]:

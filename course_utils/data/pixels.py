@@ -49,7 +49,7 @@ def load_pixels(folder: Path, files: list[Path], image_size: tuple[int, int]) ->
         image_size: (height, width) in pixels.
 
     Raises:
-        ValueError: If more than 1 % of the files cannot be read.
+        ValueError: If more than 1% of the files cannot be read.
         OSError: If the cache cannot be written.
     """
     count = len(files)

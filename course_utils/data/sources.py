@@ -46,7 +46,7 @@ def find_photos(
         (environment.photos_override(), "the environment variable COURSE_DATA_DIR"),
     ):
         if given and str(given) == SYNTHETIC:
-            source = f"Synthetic vehicles from the course kit, as {giver} asks."
+            source = f"Synthetic vehicles from the course kit (set by {giver})."
             return _find_synthetic(chosen), source
         if given:
             return _find_given(Path(given).expanduser(), giver)

@@ -50,7 +50,7 @@ def evaluate_affinity(
 
     Returns:
         A DataFrame with a row for each policy: `affinity` and `diversity`, each the mean over the
-        runs, with `…_low` and `…_high`, the 95 % Student-t interval for other random
+        runs, with `…_low` and `…_high`, the 95% Student-t interval for other random
         initializations.
 
     Source:

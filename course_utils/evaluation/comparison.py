@@ -107,7 +107,7 @@ class Comparison:
         Returns:
             A DataFrame with a row for each policy: for `clean_loss`, `augmented_loss`, `val_loss`,
             `val_binary_accuracy` and `gap` after the last epoch the mean and `… ±`, half of the
-            95 % interval over seeds; `accuracy_<class>`, the accuracy on the photos of each class;
+            95% interval over seeds; `accuracy_<class>`, the accuracy on the photos of each class;
             `lowest_val_loss`, the mean over seeds of the lowest; `best_epoch`, the median of the
             epoch with the lowest loss on the selection half; and the fraction of `dead_heads`.
             All validation photos count.
@@ -156,8 +156,8 @@ class Comparison:
 
         Returns:
             A DataFrame with a row for each policy: `difference`; `seeds_low` and `seeds_high`, the
-            95 % Student-t interval for the same photos and other random initializations;
-            `photos_low` and `photos_high`, the 95 % interval for other validation photos as well;
+            95% Student-t interval for the same photos and other random initializations;
+            `photos_low` and `photos_high`, the 95% interval for other validation photos as well;
             `p_value` of no difference, for other photos as well; `p_holm`, the same corrected for
             the number of policies by Holm's method (the baseline's second training is a check and
             not corrected); `p_same` of a difference of 0.01 or more (two one-sided tests);
@@ -207,8 +207,8 @@ class Comparison:
     ) -> str:
         """Returns a sentence for each policy, written by the numbers.
 
-        A policy is better or worse where `p_holm` is under 5 %. It is practically the same where
-        two one-sided tests at 5 % say that the true difference is within the margin. Otherwise the
+        A policy is better or worse where `p_holm` is under 5%. It is practically the same where
+        two one-sided tests at 5% say that the true difference is within the margin. Otherwise the
         numbers can't tell. They can't with fewer than three runs or thirty photos either.
 
         Args:
@@ -240,14 +240,15 @@ class Comparison:
         said += f" than {self.baseline}" if word in ("better", "worse", "smaller", "larger") else ""
         said += (
             f". Difference in {measure} on {every[1].attrs['about']}: {_write(row.difference)} "
-            f"[{_write(row.photos_low)}, {_write(row.photos_high)}] over random initializations "
-            f"and photos, [{_write(row.seeds_low)}, {_write(row.seeds_high)}] over random "
-            "initializations alone"
+            f"(95% interval over runs and photos {_write(row.photos_low)} to "
+            f"{_write(row.photos_high)}, over runs alone {_write(row.seeds_low)} to "
+            f"{_write(row.seeds_high)})"
         )
         if missing:
             said += f"; {missing}"
         elif word == "can't tell":
-            said += f"; these photos and runs would show {row.detectable:.3f} or more"
+            said += ". These photos and runs can only detect a difference of about "
+            said += f"{row.detectable:.3f} or more"
         dead = [self._find(name).dead[-1].mean() for name in (self.baseline, policy)]
         if any(dead):
             said += f". Dead heads: {dead[0]:.0%} and {dead[1]:.0%}"

@@ -56,7 +56,7 @@ def find_equivalent_photos(
     _check(table, policy, baseline)
     if not 0 < confidence < 1:
         raise ValueError(
-            f"Expected `confidence` between 0 and 1, received {confidence!r}. 0.95 stands for 95 %."
+            f"Expected `confidence` between 0 and 1, received {confidence!r}. 0.95 stands for 95%."
         )
     losses, seeds = {}, sorted(table.loc[table["policy"] == policy, "seed"].unique())
     for name in (policy, baseline):
@@ -86,8 +86,9 @@ def find_equivalent_photos(
             "worth": found[0],
             "low": low,
             "high": high,
-            "says": f"{photos:,} photos with {policy} do as well as {_write(found[0], counts)} "
-            f"with {baseline}; {confidence:.0%} interval: {_write(low, counts)} to "
+            "says": f"{photos:,} photos with {policy!r} are equivalent to "
+            f"{_write(found[0], counts)} with {baseline!r}; {confidence:.0%} interval: "
+            f"{_write(low, counts)} to "
             f"{_write(high, counts)}.",
         }
     return pd.DataFrame(rows).T.rename_axis("train_photos").infer_objects()

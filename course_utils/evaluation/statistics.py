@@ -160,8 +160,8 @@ def correct_by_holm(p_values: Sequence[float]) -> np.ndarray:
         p_values: One for each comparison.
 
     Returns:
-        float, in the same order, 1 at the most. Judging each of them at 5 % keeps the chance of
-        any false finding at 5 % or less.
+        float, in the same order, 1 at the most. Judging each of them at 5% keeps the chance of
+        any false finding at 5% or less.
 
     Source:
         Holm, A Simple Sequentially Rejective Multiple Test Procedure, Scandinavian Journal of

@@ -55,7 +55,7 @@ SAYS = ("better", "worse", "cannot tell")
 
 
 def compute_interval(differences: np.ndarray) -> tuple[float, float, float]:
-    """Returns the mean of paired differences and both ends of its 95 % interval (Student's t)."""
+    """Returns the mean of paired differences and both ends of its 95% interval (Student's t)."""
     from scipy import stats
 
     low, high = stats.ttest_1samp(differences, 0).confidence_interval(0.95)
@@ -213,7 +213,7 @@ def _read_bets(bets) -> list[tuple[str, str, float]]:
         share = read_number(sure, "how sure you are")
         if not 0 <= share <= 1:
             raise Misread(
-                f"Expected how sure you are from 0 to 1, received {share:g}. Write 0.7 for 70 %."
+                f"Expected how sure you are from 0 to 1, received {share:g}. Write 0.7 for 70%."
             )
         read.append((named, chosen, share))
     return read

@@ -23,7 +23,7 @@ BATCH = 32  # photos in one pass
 CHUNK = 8  # photos at once in a compiled pass: what its layers hand on stays in the cache
 PRECISIONS = ("float32", "bfloat16")
 WINOGRAD = "float32, Winograd"
-# bfloat16 has to be worth its rounding (0.4 % of a feature on average), Winograd its compiling.
+# bfloat16 has to be worth its rounding (0.4% of a feature on average), Winograd its compiling.
 WORTHWHILE_SPEEDUP = 1.1
 # How far its features may be from float32's, by the largest of these.
 TOLERANCES = {"bfloat16": 0.1, WINOGRAD: 1e-4}

@@ -57,8 +57,8 @@ def check_storable(
         if isinstance(base, keras.Layer):  # What a study puts in its place, the study checks.
             _check_layer(base, images, is_base=True)
     return [
-        f"{layer.name}: RandAugment draws its operations once per batch in `fit`. Here it draws "
-        "them for each photo."
+        f"{layer.name}: in `fit`, RandAugment chooses its transformations once per batch. Here it "
+        "chooses them for each photo."
         for layer in front
         if isinstance(layer, PER_BATCH)
     ]

@@ -199,14 +199,13 @@ def prepare_features(
         speed = store.measure_speed(*timed)
         seconds = max(1, missing / speed)
         print(
-            f"Running {missing:,} images through the frozen base once, in {precision}: about "
-            f"{describe_seconds(seconds)} at {speed:.0f} images per second, measured now. "
-            "The results are cached.",
+            f"Running {missing:,} images through the frozen base once: about "
+            f"{describe_seconds(seconds)}. The results are cached.",
             flush=True,
         )
         missing = count_missing(store)
     elif progress:
-        print(f"Using cached features, in {precision}.", flush=True)
+        print("Using cached features.", flush=True)
     with Progress(missing, "Frozen base", shown=progress) as line:
         for photos, view in wanted:
             store.compute(photos, view, line)

@@ -126,8 +126,8 @@ def plot_differences(
     ax = add_rows(fig, differences.index)
     ax.axvline(0, color=GRAY, linestyle=":")
     looks = {
-        "seeds": {"linewidth": 6, "label": "from random initialization alone"},
-        "photos": {"linewidth": 2, "label": "from random initialization and photos"},
+        "seeds": {"linewidth": 6, "label": "other runs, same photos"},
+        "photos": {"linewidth": 2, "label": "other runs, other photos"},
     }
     for row, found in enumerate(differences.itertuples()):
         for color, (kind, look) in zip(COLORS, looks.items(), strict=False):
@@ -261,7 +261,7 @@ def plot_confusion(
 
 @course_style
 def plot_affinity(table: pd.DataFrame, *, title: str) -> DescribedFigure:
-    """Shows each policy's affinity and diversity, with 95 % intervals.
+    """Shows each policy's affinity and diversity, with 95% intervals.
 
     Args:
         table: As `evaluate_affinity` returns it: a row for each policy, with `affinity`,

@@ -221,7 +221,7 @@ def plot_photo_counts(results: pd.DataFrame, *, title: str) -> DescribedFigure:
         if len(runs):
             points = (runs["train_photos"], runs["lowest_val_loss"])
             ax.plot(*points, marker, color=COLORS[1], alpha=0.7, label=label)
-    ax.plot(means.index, means.values, color=COLORS[0], label="mean, without heads that died")
+    ax.plot(means.index, means.values, color=COLORS[0], label="mean of runs without a dead head")
     scale_counts(ax, results["train_photos"])
     ax.set(xlabel="training photos", ylabel="lowest validation loss")
     ax.set_ylim(bottom=0)

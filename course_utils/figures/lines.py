@@ -14,7 +14,7 @@ from course_utils.figures.base import COLORS
 ACCURACY = "accuracy"
 LOSS = "loss (binary cross-entropy)"
 CONFIDENCE = 0.95
-INTERVAL = f"mean over seeds, without heads that died, and its {CONFIDENCE:.0%} interval"
+INTERVAL = f"mean of the runs in which no head died, with its {CONFIDENCE:.0%} interval"
 # Line styles and markers say what the color says, for readers and printers without colors.
 LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)))
 MARKERS = "os^Dv*"

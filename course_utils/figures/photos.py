@@ -120,7 +120,7 @@ grid, 1 of which differs from the original.'
     _write(fig, "the photo", left=MARGIN, top=TOP)
     _place_photo(fig, original, left=MARGIN, top=top, size=large)
     left = 2 * MARGIN + large
-    _write(fig, f"{len(views)} times into the model", left=left, top=TOP)
+    _write(fig, f"{len(views)} versions, as the model sees them", left=left, top=TOP)
     _place_grid(fig, views, captions, left=left, top=top, columns=side)
     return fig
 

@@ -126,7 +126,7 @@ factors from 0.60 to 1.40 with mean 1.00.'
         # A factor read off pixels may miss the outer edges by its rounding.
         bars, label = drawn["factor"].clip(0.5, 1.5), "number of draws"
         ax.hist(bars, edges, color=COLORS[5], edgecolor="white", label=label)
-        label = "the same number in each bar"
+        label = "expected, if all factors are equally likely"
         ax.axhline(len(drawn) / 10, color=COLORS[1], linestyle="--", label=label)
         ax.set_title(f"{name}\n{drawn['flipped'].mean():.0%} mirrored")
         ax.set(xlabel="contrast factor", xticks=(0.5, 1, 1.5))

@@ -201,7 +201,7 @@ with 200 training photos loss 0.50, accuracy 0.75.'
         ends = [line.mean[-1] for line in lines[measure].values()]
         label_ends(ax, list(zip(ends, lines[measure], COLORS, strict=False)))
     counts = "; ".join(f"{policy}: {count}" for policy, count in died.items())
-    note = f"Validation photos, held-out half: {INTERVAL}\n{counts}"
+    note = f"On the half of the validation photos not used to choose: {INTERVAL}\n{counts}"
     fig.legend([], [], title=note, loc="outside lower center")
     return fig
 

@@ -178,7 +178,7 @@ def _describe_bets(scored: Sequence[tuple[float, bool]]) -> list[str]:
     parts = [
         "<h2>How sure were the bets?</h2>",
         f"<p>Mean score of {len(scored)} bets: {((sure - won) ** 2).mean():.2f} (0 is best, 1 is "
-        "worst; always saying 50 % scores 0.25). If a class says what it knows, the two "
+        "worst; always saying 50% scores 0.25). If a class says what it knows, the two "
         "percentages of each row are near each other.</p>",
         "<table><tr><th scope='col'>said</th><th scope='col'>bets</th>"
         "<th scope='col'>mean of what was said</th><th scope='col'>won</th></tr>",
@@ -187,7 +187,7 @@ def _describe_bets(scored: Sequence[tuple[float, bool]]) -> list[str]:
         chosen = (100 * sure >= low) & (100 * sure < high)
         if chosen.sum():
             parts.append(
-                f"<tr><td>{low} to {min(high, 100)} %</td><td>{chosen.sum()}</td>"
+                f"<tr><td>{low} to {min(high, 100)}%</td><td>{chosen.sum()}</td>"
                 f"<td>{sure[chosen].mean():.0%}</td><td>{won[chosen].mean():.0%}</td></tr>"
             )
     return [*parts, "</table>"]

@@ -152,7 +152,7 @@ def _examine_device() -> Finding:
         precision = "mixed_float16" if gpu.has_fast_half() else "float32"
         described = f"GPU ({gpu.describe_gpus()}): training runs in the model, in {precision}"
         return Finding("device", True, described)
-    described = f"CPU ({backend.processor()}): training runs on stored features, in minutes"
+    described = f"CPU ({backend.processor()}): training uses stored features and takes minutes"
     return Finding("device", True, f"{described}. {gpu.explain_unseen()}".rstrip(". "))
 
 
@@ -164,7 +164,7 @@ def _examine_profile() -> Finding:
         settings.load_settings(named)
     except ValueError as error:
         return Finding("profile", False, str(error))
-    return Finding("profile", True, f"{named}, as COURSE_PROFILE asks")
+    return Finding("profile", True, f"{named} (set by COURSE_PROFILE)")
 
 
 def _examine_prepared() -> list[Finding]:

@@ -1,7 +1,7 @@
 """The first code cell of the lessons: on Colab and Kaggle it fetches the course, elsewhere nothing.
 
 The cell stands in the notebooks word for word, since it cannot import what it has yet to fetch.
-After a change, `python -m course_utils.lessons.first_cell 00 02` puts it into these lessons again.
+After a change, `python -m course_utils.lessons.first_cell all` puts it into every notebook again.
 """
 
 import importlib.metadata
@@ -29,7 +29,7 @@ from pathlib import Path
 if {{"COLAB_RELEASE_TAG", "KAGGLE_KERNEL_RUN_TYPE"}} & os.environ.keys():
     course = next(Path("/kaggle/input").rglob("course_utils"), Path("course/course_utils"))
     clone = "git clone --quiet --depth 1 {ADDRESS} course"
-    assert course.exists() or os.system(clone) == 0, "Switch the internet on, and run this again."
+    assert course.exists() or os.system(clone) == 0, "Turn on the internet, then rerun this cell."
     sys.path.insert(0, str(course.parent.resolve()))
     from course_utils.lessons.first_cell import prepare
 
@@ -85,7 +85,7 @@ def _install(missing: list[str]) -> None:
         said = (ended.stderr or ended.stdout).strip().splitlines()
         raise RuntimeError(
             f"Expected to install {', '.join(missing)}, but pip could not ({' '.join(said[-1:])}). "
-            "Switch the internet on in the notebook's settings, and run this cell again."
+            "Turn on the internet in the notebook's settings, and run this cell again."
         )
 
 

@@ -11,7 +11,7 @@ from course_utils.core.entries import ENDING
 # The box where nothing runs.
 STILL = (
     '<div style="border: 1px solid #bbb; border-radius: 6px; padding: 8px 12px; '
-    'max-width: 640px"><b>Your guess.</b> {}<br><i>Run the notebook for a box to write in.</i>'
+    'max-width: 640px"><b>Your guess.</b> {}<br><i>Run the notebook to get a box to write in.</i>'
     "</div>"
 )
 
@@ -171,8 +171,8 @@ def score_bet(question: str, outcome: str) -> None:
     """Prints your bet, its outcome, and its Brier score.
 
     The score is the squared difference between `sure` and the outcome (1 if you win, 0 if you
-    lose). It is 0 if you were 100 % sure and won, 1 if you were 100 % sure and lost, and 0.25 at
-    50 %. In the long run, saying what you believe scores best.
+    lose). It is 0 if you were 100% sure and won, 1 if you were 100% sure and lost, and 0.25 at
+    50%. In the long run, saying what you believe scores best.
 
     Args:
         question: The question's name, as in `bet`.

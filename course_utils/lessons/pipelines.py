@@ -45,7 +45,7 @@ class Step(NamedTuple):
 
 
 _EVERY = "every epoch"
-_STORED = "once a view"
+_STORED = "once per view"
 _IN_PIPELINE = (
     Step("read photo", "CPU", _EVERY),
     Step("augment", "CPU", _EVERY),

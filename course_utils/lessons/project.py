@@ -107,7 +107,7 @@ def _write_weights(folder: Path) -> str:
     # Keras raises a bare Exception if a download fails.
     except Exception as error:
         base = vgg16.load_vgg16_base()
-        name, why = "vgg16", f", since MobileNetV3's cannot be downloaded ({error})"
+        name, why = "vgg16", f", because MobileNetV3's weights cannot be downloaded ({error})"
     with atomic_folder(folder) as beside:
         base.save_weights(beside / f"{name}.weights.h5")
     return f"{name}.weights.h5{why}"

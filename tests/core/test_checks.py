@@ -32,7 +32,7 @@ def test_fractions_come_back_as_float(value):
 
 @pytest.mark.parametrize("value", [-0.01, 1.01, float("nan"), float("inf"), 70])
 def test_fractions_out_of_range_are_a_value_error(value):
-    with pytest.raises(ValueError, match="`sure` to be a number from 0 to 1, received .*70 %"):
+    with pytest.raises(ValueError, match="`sure` to be a number from 0 to 1, received .*70%"):
         checks.check_fraction("sure", value)
 
 

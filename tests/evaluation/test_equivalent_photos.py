@@ -42,7 +42,10 @@ def test_without_noise_the_planted_worth_is_found_exactly():
 def test_what_lies_beyond_the_numbers_measured_is_not_made_up():
     better = find_equivalent_photos(make_table(1.7), "flip", "none").loc[5000]
     assert better[["worth", "low", "high"]].tolist() == [np.inf] * 3
-    assert "do as well as more than 5,000 (the largest measured) with none; 95%" in better["says"]
+    assert (
+        "are equivalent to more than 5,000 (the largest measured) with 'none'; 95%"
+        in better["says"]
+    )
     worse = find_equivalent_photos(make_table(0.5), "flip", "none")
     assert worse.loc[100, ["worth", "low", "high"]].tolist() == [0] * 3
     assert "as well as less than 100 (the smallest measured) with none" in worse.loc[100, "says"]

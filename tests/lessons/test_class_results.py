@@ -27,7 +27,7 @@ def test_the_page_shows_guesses_outcomes_and_calibration(tmp_path):
     assert "from 0.24 to 0.13" in text and "it shrinks. (3 times)" in text and not unread
     assert "&lt;grows&gt;" in text and "<grows>" not in text
     assert "only me" not in text and "1 more questions have fewer than 5 guesses" in text
-    assert "<td>80 to 100 %</td><td>6</td><td>90%</td><td>50%</td>" in text
+    assert "<td>80 to 100%</td><td>6</td><td>90%</td><td>50%</td>" in text
 
 
 def test_fewer_than_five_students_are_refused_and_damaged_files_named(tmp_path, capsys):

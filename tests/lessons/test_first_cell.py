@@ -15,12 +15,7 @@ from course_utils.lessons import doctor, first_cell, notebooks
 
 pytestmark = pytest.mark.slow
 
-# In the lessons whose first cell fetches the course.
-CARRIED = [
-    path
-    for path in notebooks.list_lessons().values()
-    if any(map(first_cell.is_first_cell, nbformat.read(path, as_version=4).cells))
-]
+NOTEBOOKS = notebooks.list_lessons()
 
 
 @pytest.fixture
@@ -57,18 +52,17 @@ def test_the_cell_is_short():
     assert sum(map(bool, first_cell.CELL.splitlines())) <= 12
 
 
-def test_lessons_00_and_02_carry_the_cell_and_all_of_them_the_same():
-    assert {"00", "02"} <= {path.name[:2] for path in CARRIED}
-    for path in CARRIED:
-        cells = nbformat.read(path, as_version=4).cells
-        first = next(cell for cell in cells if cell.cell_type == "code")
-        assert first_cell.is_first_cell(first) and first.source == first_cell.CELL, (
-            f"python -m course_utils.lessons.first_cell {path.name[:2]} puts the cell into it"
-        )
-        assert sum(map(first_cell.is_first_cell, cells)) == 1
+@pytest.mark.parametrize("number", NOTEBOOKS)
+def test_every_notebook_begins_with_the_cell(number):
+    cells = nbformat.read(NOTEBOOKS[number], as_version=4).cells
+    first = next(cell for cell in cells if cell.cell_type == "code")
+    assert first_cell.is_first_cell(first) and first.source == first_cell.CELL, (
+        f"python -m course_utils.lessons.first_cell {number} puts the cell into it"
+    )
+    assert sum(map(first_cell.is_first_cell, cells)) == 1
 
 
-def test_the_badges_lead_to_the_one_address_and_to_lessons_with_the_cell():
+def test_the_badges_lead_to_the_one_address_and_to_lessons():
     page = environment.project_dir() / "docs" / "environments.md"
     text = page.read_text(encoding="utf-8")
     name = first_cell.ADDRESS.removeprefix("https://")
@@ -76,7 +70,7 @@ def test_the_badges_lead_to_the_one_address_and_to_lessons_with_the_cell():
     assert len(linked) == 4
     for address, lesson in linked:
         assert address.replace("github/", "github.com/", 1) == name
-        assert lesson in {path.name for path in CARRIED}
+        assert lesson in {path.name for path in NOTEBOOKS.values()}
 
 
 def test_on_a_prepared_machine_it_does_nothing(elsewhere):
@@ -120,7 +114,7 @@ def test_what_is_too_old_is_named_and_left_alone(monkeypatch, capsys):
 
 def test_where_the_course_cannot_be_fetched_that_is_said(elsewhere):
     ended = elsewhere(reachable=False, COLAB_RELEASE_TAG="one")
-    assert ended.returncode == 1 and "Switch the internet on" in ended.stderr
+    assert ended.returncode == 1 and "Turn on the internet" in ended.stderr
 
 
 def test_what_is_missing_is_installed_and_nothing_else_changed(monkeypatch, capsys):
@@ -149,7 +143,7 @@ def test_what_cannot_be_installed_is_said(monkeypatch):
 
     monkeypatch.setattr(doctor, "list_requirements", lambda: [Requirement("no-such-package")])
     monkeypatch.setattr(first_cell.subprocess, "run", refuse)
-    with pytest.raises(RuntimeError, match="no-such-package.*no route.*Switch the internet on"):
+    with pytest.raises(RuntimeError, match="no-such-package.*no route.*Turn on the internet"):
         first_cell.prepare()
 
 

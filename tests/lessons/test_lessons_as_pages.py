@@ -53,7 +53,7 @@ def test_what_only_checks_is_collapsed(number):
 
 
 def test_the_project_is_plain_keras():
-    code = "\n".join(cell.source for cell in LESSONS[PROJECT] if cell.cell_type == "code")
+    code = "\n".join(list_shown(PROJECT, "code"))
     assert re.findall(r".*course_utils.*", code) == ["%run -m course_utils project"]
     assert not re.search(r"\bcu\.", code)
 

@@ -36,7 +36,7 @@ def test_pictures_and_vgg16_s_weights_where_nothing_can_be_downloaded(
     assert cli.main(["project", "--out", str(folder)]) == 0
     said = capsys.readouterr().out
     assert "pictures: wrote 6 synthetic" in said and "new-camera: wrote 4 synthetic" in said
-    assert "vgg16.weights.h5, since MobileNetV3's cannot be downloaded (no route)" in said
+    assert "vgg16.weights.h5, because MobileNetV3's weights cannot be downloaded (no route)" in said
     assert {path.name for path in (folder / "pictures").iterdir()} == {"car", "truck"}
     assert Image.open(folder / "pictures" / list_pictures(folder / "pictures")[0]).size == (
         160,

@@ -10,7 +10,8 @@ from course_utils.augmentation.policy import Augmentation
 from course_utils.data.duplicates import group_near_duplicates
 from course_utils.evaluation.compare import compare
 from course_utils.evaluation.statistics import correct_by_holm
-from course_utils.lessons.published import describe_claims, load_results
+from course_utils.lessons.claims import describe_claims, load_claim
+from course_utils.lessons.published import load_results
 
 pytestmark = pytest.mark.slow
 
@@ -149,6 +150,17 @@ def test_the_claims_are_told_in_sentences_with_intervals():
     assert "+0.4 percentage points (-0.6 to +1.4; can't tell)" in said[1]
     assert "12 pairs" in said[4]
     assert len(describe_claims(table.query("division == 'first' and head == 'stable'"))) == 2
+
+
+def test_a_claim_is_read_from_the_table(own_results):
+    from published_tables import write_table
+
+    write_table(make_primary(), "primary-differences", ["A note."])
+    claim = load_claim("accuracy")
+    assert (claim["division"], claim["head"], claim["views"]) == ("first", "stable", 8)
+    assert claim["difference"] == 0.004 and claim["class"] == "both"
+    with pytest.raises(ValueError, match="one of 'gap', 'loss', 'accuracy', received 'recall'"):
+        load_claim("recall")
 
 
 def test_the_page_says_what_the_tables_say(own_results):

@@ -26,7 +26,7 @@ def find_photos(splits: Any, image_size: tuple[int, int]) -> tuple[Any, tuple[st
     Raises:
         FileNotFoundError: If there is no such folder, or no photo in it.
         TypeError: If `splits` is neither splits nor a path.
-        ValueError: If there is no training photo, or more than 1 % of the photos in the folder
+        ValueError: If there is no training photo, or more than 1% of the photos in the folder
             cannot be read.
 
     Example:
@@ -61,7 +61,7 @@ def load_folder(folder: str | Path, image_size: tuple[int, int]) -> tuple[Photos
 
     Raises:
         FileNotFoundError: If the folder does not exist or holds no photo.
-        ValueError: If more than 1 % of the photos cannot be read, or a side of `image_size` is
+        ValueError: If more than 1% of the photos cannot be read, or a side of `image_size` is
             not from 16 to 1,024.
 
     Example:

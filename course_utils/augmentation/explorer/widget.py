@@ -37,7 +37,7 @@ SENTENCE = (
     "this cell again."
 )
 FIRST_ACTION = "Move a slider or press a preset. The model trains on what you see."
-STILL = "A still picture: run the notebook to move the sliders."
+STILL = "This is a still picture. Run the notebook to move the sliders."
 
 
 class AugmentationExplorer:

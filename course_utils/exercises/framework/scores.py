@@ -71,7 +71,7 @@ def _mark(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def paired_change(before: np.ndarray, after: np.ndarray) -> tuple[float, float, float]:
-    """Returns the change of a fraction among the same people, and its 95 % interval.
+    """Returns the change of a fraction among the same people, and its 95% interval.
 
     Args:
         before: bool, shape (people,).
@@ -108,7 +108,7 @@ def score_class(table: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         A DataFrame, one row for each misconception: the fractions of students who had the belief
-        `before` and `after`, their `change` with `low` and `high` of its 95 % interval, and
+        `before` and `after`, their `change` with `low` and `high` of its 95% interval, and
         `right before` and `right after`; only students with both tests count.
         `attrs["students"]` says how many these are, `attrs["left out"]` how many have one test.
 
@@ -145,7 +145,7 @@ def _describe_totals(before: np.ndarray, after: np.ndarray) -> str:
     if error == 0:
         return f"{text}; everyone changed by {gained[0]:+d}."
     low, high = stats.t.interval(0.95, len(gained) - 1, loc=gained.mean(), scale=error)
-    return f"{text}; change {gained.mean():+.1f} (95 % interval {low:+.1f} to {high:+.1f})."
+    return f"{text}; change {gained.mean():+.1f} (95% interval {low:+.1f} to {high:+.1f})."
 
 
 def describe_scores(scored: pd.DataFrame) -> str:
@@ -159,7 +159,7 @@ def describe_scores(scored: pd.DataFrame) -> str:
         "only one and are left out.",
         scored.attrs["totals"],
         "",
-        "Students who have the belief (intervals: 95 %, paired):",
+        "Students who have the belief (intervals: 95%, paired):",
         "",
         f"{'misconception':<28}{'before':>8}{'after':>8}{'change':>9}   interval",
     ]
