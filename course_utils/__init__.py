@@ -41,9 +41,11 @@ _EXPORTS = {
     "compare": "evaluation.compare",
     "find_equivalent_photos": "evaluation.equivalent_photos",
     "evaluate_affinity": "evaluation.affinity",
+    "evaluate_reliability": "evaluation.calibration",
     "evaluate_robustness": "evaluation.robustness",
     "evaluate_subgroups": "evaluation.subgroups",
     "grad_cam": "evaluation.grad_cam",
+    "predict_views": "evaluation.averaging",
     # Figures.
     "plot_confusion": "figures.comparisons",
     "plot_differences": "figures.comparisons",

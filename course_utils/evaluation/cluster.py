@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from course_utils.augmentation.policy import Augmentation
 from course_utils.core import backend, environment
 from course_utils.core.progress import Progress
 from course_utils.data.dataset import Splits
-from course_utils.evaluation.runs import build_layers, run_policy
+from course_utils.evaluation.runs import Policy, build_layers, run_policy
 from course_utils.features import forward
 from course_utils.features.store import FeatureStore
 from course_utils.features.views import clean_view, list_views
@@ -38,7 +37,7 @@ class _Work:
 
 def fill_cache(
     client: Any,
-    rows: Mapping[str, tuple[Augmentation | Sequence[keras.Layer], int, int]],
+    rows: Mapping[str, tuple[Policy, int, int]],
     splits: Splits,
     base: keras.Model,
     *,

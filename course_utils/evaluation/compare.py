@@ -1,5 +1,6 @@
 """Several augmentations, many seeds: each policy's runs from the same heads, one after another."""
 
+import types
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ from course_utils.core.checks import check_choice, check_count
 from course_utils.data.dataset import Splits
 from course_utils.evaluation.cluster import fill_cache
 from course_utils.evaluation.comparison import Comparison
-from course_utils.evaluation.runs import PolicyRuns, run_policy
+from course_utils.evaluation.runs import Policy, PolicyRuns, run_policy
 from course_utils.models.classifier import HEADS
 
 backend.import_tensorflow()
@@ -19,7 +20,7 @@ AGAIN = "{} again"  # the row that differs from the baseline by orders and draws
 
 
 def compare(
-    policies: Mapping[str, Augmentation | Sequence[keras.Layer]],
+    policies: Mapping[str, Policy],
     splits: Splits,
     base: keras.Model,
     *,
@@ -47,7 +48,10 @@ def compare(
     policy, trains only what is missing.
 
     Args:
-        policies: From a policy's name to its augmentation, two or more.
+        policies: From a policy's name to its augmentation, two or more. A policy may also be a
+            function of a batch's stored features, float32 (batch, features), its labels,
+            (batch, 1), and a random generator to draw from. It returns what the head learns from
+            instead, in the same shapes; the photos themselves stay as they are.
         splits: The photos.
         base: A frozen model from images to features, as `load_vgg16_base` returns it.
         seeds: How many runs each policy has, with the seeds 0 to `seeds` - 1; or these seeds
@@ -140,7 +144,7 @@ def _list_seeds(seeds: int | Sequence[int]) -> list[int]:
 
 
 def _is_policy(policy) -> bool:
-    if isinstance(policy, Augmentation):
+    if isinstance(policy, Augmentation | types.FunctionType):
         return True
     layers = policy if isinstance(policy, list | tuple) else [None]
     return all(isinstance(layer, keras.Layer) for layer in layers)

@@ -85,9 +85,9 @@ def evaluate_robustness(
         for name, values in _check_strengths(strengths).items()
         for strength in values
     }
-    _check_photos(photos, base)
+    check_photos(photos, base)
     heads = {policy: comparison.heads(policy) for policy in comparison.policies}
-    _check_base(next(iter(heads.values())), base)
+    check_base(next(iter(heads.values())), base)
     clean = clean_view(())
     store = prepare_features(
         # Any seed: nothing in these views is random.
@@ -180,7 +180,20 @@ def _check_strength(name: str, value: float) -> float:
     return round(check_number(name, value, least, entry.maximum, hint), 6) + 0.0
 
 
-def _check_photos(photos: Photos, base: keras.Model) -> None:
+def check_photos(photos: Photos, base: keras.Model) -> None:
+    """Raises an error unless a base takes these photos.
+
+    Args:
+        photos: What was given as photos.
+        base: The frozen model.
+
+    Raises:
+        TypeError: If they are no `Photos`.
+        ValueError: If they have another size.
+
+    Example:
+        >>> check_photos(splits.valid, base)
+    """
     if not isinstance(photos, Photos):
         raise TypeError(
             f"Expected photos of one split, such as splits.valid, received {type(photos).__name__}."
@@ -192,7 +205,13 @@ def _check_photos(photos: Photos, base: keras.Model) -> None:
         )
 
 
-def _check_base(heads: Heads, base: keras.Model) -> None:
+def check_base(heads: Heads, base: keras.Model) -> None:
+    """Raises a ValueError unless heads take as many features as a base gives.
+
+    Args:
+        heads: Trained heads.
+        base: The frozen model.
+    """
     received = math.prod(base.output_shape[1:])
     if received != heads.size:
         raise ValueError(

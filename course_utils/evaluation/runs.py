@@ -1,6 +1,7 @@
 """The runs of one policy: many heads side by side, measured at each epoch, kept in the cache."""
 
 import hashlib
+import types
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from course_utils.features.views import clean_view, list_views
 from course_utils.models.classifier import build_classifier, build_head
 from course_utils.models.fingerprints import fingerprint_base
 from course_utils.models.partition import split_model
+from course_utils.training.batch_changes import BatchChange, describe_change
 from course_utils.training.heads import (
     Heads,
     Order,
@@ -29,6 +31,8 @@ import keras  # noqa: E402 (TensorFlow is to be quiet first)
 
 # Part of the name of stored runs: raise it when the same policy gives other numbers.
 VERSION = 3
+# The augmentation of photos, or a function that changes batches of their stored features.
+Policy = Augmentation | Sequence[keras.Layer] | BatchChange
 
 
 @dataclass(frozen=True)
@@ -54,13 +58,15 @@ class PolicyRuns:
     head: str = "stable"
 
 
-def build_layers(policy: Augmentation | Sequence[keras.Layer], seed: int) -> Sequence[keras.Layer]:
-    """Returns a policy's layers.
+def build_layers(policy: Policy, seed: int) -> Sequence[keras.Layer]:
+    """Returns a policy's layers; a function has none, since it leaves the photos as they are.
 
     Args:
-        policy: An `Augmentation`, or layers.
+        policy: An `Augmentation`, layers, or a function.
         seed: Of the layers that an `Augmentation` builds.
     """
+    if isinstance(policy, types.FunctionType):
+        return ()
     return policy.layers(seed) if isinstance(policy, Augmentation) else policy
 
 
@@ -81,7 +87,7 @@ def build_heads(base: keras.Model, seeds: Sequence[int], head: str) -> Heads:
 
 
 def run_policy(
-    policy: Augmentation | Sequence[keras.Layer],
+    policy: Policy,
     base: keras.Model,
     splits: Splits,
     *,
@@ -97,7 +103,7 @@ def run_policy(
     """Returns a policy's runs, one for each seed, out of the cache where they are there.
 
     Args:
-        policy: Its augmentation.
+        policy: Its augmentation, or its function of stored features, as in `compare`.
         base: The frozen model from images to features.
         splits: The photos.
         seeds: Of the runs' initial weights, and of their orders and draws.
@@ -108,7 +114,11 @@ def run_policy(
         draws: With each run's own seed, the seed of its orders and draws.
         precision: `"float32"`, `"bfloat16"` or `"auto"`.
         progress: Whether to say what is computed and show how far it is.
+
+    Raises:
+        ValueError: If a function draws from anything but the generator that it is given.
     """
+    change = policy if isinstance(policy, types.FunctionType) else None
     parts = split_model(build_classifier(base, build_layers(policy, seed), seed=seed))
     stored, clean, valid = open_features(
         parts, splits, views=views, seed=seed, precision=precision, progress=progress
@@ -127,6 +137,7 @@ def run_policy(
         *(epochs, draws, list(seeds), head, splits.train.batch_size),
         *(hashlib.sha256(np.ascontiguousarray(array)).hexdigest() for array in arrays),
     ]
+    about += [describe_change(change)] if change else []
     expected = {
         "train": ("float32", (4, epochs, len(seeds))),
         "probabilities": ("float32", (epochs, len(seeds), splits.valid.count)),
@@ -145,6 +156,7 @@ def run_policy(
                 valid=valid,
                 order=Order(draws, seeds),
                 epochs=epochs,
+                change=change,
                 on_epoch_end=line.advance,
             )
         weights = dict(zip(shapes, runs.weights, strict=True))
@@ -171,6 +183,7 @@ def train_runs(
     valid: StoredFeatures,
     order: Order,
     epochs: int,
+    change: BatchChange | None = None,
     on_epoch_end: Callable[[], None] = lambda: None,
 ) -> PolicyRuns:
     """Trains all heads, each in its own order, and measures each of them after every epoch.
@@ -185,6 +198,7 @@ def train_runs(
         valid: The validation photos' clean features.
         order: Each run's orders and draws.
         epochs: How often every training photo is used.
+        change: As in `Heads.fit`.
         on_epoch_end: Called after each epoch that is measured.
     """
     labels, rows, probabilities, dead = splits.train.labels, [], [], []
@@ -207,6 +221,7 @@ def train_runs(
         order=order,
         batch_size=splits.train.batch_size,
         epochs=epochs,
+        change=change,
         on_epoch_end=measure,
     )
     return PolicyRuns(

@@ -25,6 +25,7 @@ from course_utils.features.store import prepare_features
 from course_utils.features.views import clean_view, list_views
 from course_utils.models.classifier import HEADS, Head
 from course_utils.models.partition import Parts
+from course_utils.training.batch_changes import BatchChange, change_batch
 from course_utils.training.head_death import is_constant
 from course_utils.training.kept_features import FREE_PART, count_free_bytes
 
@@ -99,6 +100,15 @@ class Order:
         random = np.random.default_rng([self.seed, self.runs[run], epoch])
         return random.permutation(count), (random.random(count) * views).astype(int)
 
+    def draw_changes(self, run: int, epoch: int) -> np.random.Generator:
+        """Returns what an epoch's changes of features and labels draw from.
+
+        Args:
+            run: The run's place in `runs`.
+            epoch: The epoch's number, from 0.
+        """
+        return np.random.default_rng([self.seed, self.runs[run], epoch, 1])
+
 
 class Heads:
     """Heads of two dense layers that train on the same stored features, each as it would alone.
@@ -125,6 +135,7 @@ class Heads:
         order: Order,
         batch_size: int,
         epochs: int,
+        change: BatchChange | None = None,
         on_epoch_end: Callable[[int], None] = lambda epoch: None,
     ) -> None:
         """Trains every head, with Adam as Keras compiles it by default.
@@ -135,6 +146,9 @@ class Heads:
             order: Each head's order of the photos, and its draws among the views.
             batch_size: Photos in a batch; the last batch of an epoch may be smaller.
             epochs: How often every photo is used.
+            change: A function of each batch's features, (batch, features), its labels, (batch, 1),
+                and a random generator, which returns what the head learns from instead; labels
+                may then lie between 0 and 1.
             on_epoch_end: Called with the epoch's number, from 0, when all heads have finished it.
         """
         read, targets = hold_rows(views), labels[:, 0].astype("float32")
@@ -143,9 +157,11 @@ class Heads:
 
         def train_epoch(epoch: int, run: int) -> None:
             photos, drawn = order.draw(run, epoch, count=len(targets), views=len(views))
+            random = order.draw_changes(run, epoch)
             for start in range(0, len(photos), batch_size):
                 batch = photos[start : start + batch_size]
-                trained[run].step(read(drawn[batch], batch), targets[batch])
+                given = read(drawn[batch], batch), targets[batch]
+                trained[run].step(*(change_batch(change, *given, random) if change else given))
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for epoch in range(epochs):
@@ -209,7 +225,7 @@ class _Training:
 
         Args:
             features: float32, shape (batch, features).
-            targets: float32, shape (batch,): 0 or 1.
+            targets: float32, shape (batch,): 0 or 1, or between them where photos are mixed.
         """
         kernel, biases, output, output_bias = self.weights
         hidden = (features @ kernel.T) * self._scale + biases
