@@ -19,6 +19,7 @@ _EXPORTS = {
     "describe_claims": "lessons.claims",
     "load_claim": "lessons.claims",
     "describe_fine_tuning": "lessons.fine_tuning",
+    "describe_tricks": "lessons.tricks",
     "load_results": "lessons.published",
     # Photos.
     "load_car_or_truck": "data.dataset",
@@ -61,6 +62,7 @@ _EXPORTS = {
     "plot_views": "figures.photos",
     "plot_draws": "figures.pipelines",
     "plot_pipelines": "figures.pipelines",
+    "plot_reliability": "figures.reliability",
     "plot_equivalent_photos": "figures.trends",
     "plot_robustness": "figures.trends",
     "plot_views_needed": "figures.trends",
