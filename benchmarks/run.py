@@ -6,8 +6,8 @@ Rivals take turns in one run and each number is a median over rounds, so that th
 seconds do not. Each part is kept in runs/benchmarks/ when it is done; the table is made of what
 lies there, so that one part can be measured again.
 
-Parts: lesson, in-model, features, augmentation, explorer, growth, start-up, compare, drawing,
-cache.
+Parts: lesson, in-model, fine-tuning, features, augmentation, explorer, growth, start-up, compare,
+drawing, cache.
 """
 
 import argparse
@@ -30,6 +30,7 @@ from course_utils.core.files import atomic_write
 PARTS = {
     "lesson": ("lesson_speed", "A whole lesson: plain `fit` against stored features"),
     "in-model": ("in_model_speed", "`train` in the model against plain `fit`"),
+    "fine-tuning": ("fine_tuning_speed", "Lesson 08's table: plain `fit` against stored features"),
     "features": ("feature_throughput", "Photos a second through front and frozen base"),
     "augmentation": ("augmentation_speed", "Each transformation, in the model and in tf.data"),
     "explorer": ("explorer_latency", "From a key press to the new picture"),
