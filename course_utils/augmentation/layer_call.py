@@ -40,6 +40,11 @@ class LayerCall:
 
         return getattr(keras.layers, self.layer)(**self.arguments)
 
+    def find(self) -> Any:
+        """Returns a layer that was built before, in whatever random state it is."""
+        settings = tuple((name, value) for name, value in self.arguments.items() if name != "seed")
+        return _build_once(self.layer, settings)
+
     def reuse(self, *, skip: int = 0) -> Any:
         """Returns a layer that was built before, with the random state of a new one.
 
@@ -48,8 +53,7 @@ class LayerCall:
         Args:
             skip: How many random numbers the layer's generator has already given.
         """
-        settings = tuple((name, value) for name, value in self.arguments.items() if name != "seed")
-        layer = _build_once(self.layer, settings)
+        layer = self.find()
         if self.seeded:
             generator = layer.generator if hasattr(layer, "generator") else layer.seed_generator
             generator.state.assign([self.arguments["seed"], skip])

@@ -1,5 +1,6 @@
 """The explorer's controls, each one in the units of the catalogue."""
 
+import asyncio
 import html
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,6 +11,8 @@ from traitlets import Unicode
 from course_utils.augmentation.catalogue import CATALOGUE, Transformation
 from course_utils.augmentation.policy import Augmentation
 
+# Seconds without a move after which a hand rests: longer than between two steps of a held key.
+PAUSE = 0.1
 # What is in none of these comes last, in a group of its own.
 GROUPS = {
     "Geometry": ("flip", "rotation", "translation", "zoom", "shear", "perspective"),
@@ -50,6 +53,43 @@ class NamedImage(widgets.Image):
     """
 
     description = Unicode("").tag(sync=True)
+
+
+class Later:
+    """An action that can wait until the hand rests.
+
+    Args:
+        action: What is done, once for all requests that follow each other at less than `PAUSE`.
+
+    Example:
+        >>> greeting = Later(lambda: print("hello"))
+        >>> greeting.now()
+        hello
+        >>> greeting.soon()  # where nothing waits, as in a script, at once
+        hello
+    """
+
+    def __init__(self, action: Callable[[], None]):
+        self._action = action
+        self._waiting: asyncio.TimerHandle | None = None
+
+    def now(self) -> None:
+        """Does it at once, in place of a request that waits."""
+        if self._waiting is not None:
+            self._waiting.cancel()
+        self._waiting = None
+        self._action()
+
+    def soon(self) -> None:
+        """Does it after a pause without another request."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # A kernel has a loop; a script has none.
+            self.now()
+            return
+        if self._waiting is not None:
+            self._waiting.cancel()
+        self._waiting = loop.call_later(PAUSE, self.now)
 
 
 def check_controls(names: Sequence[str] | None) -> tuple[str, ...]:
@@ -181,14 +221,16 @@ def build_row(*children: widgets.Widget) -> widgets.Box:
     return widgets.Box(children).add_class("ax-row")
 
 
-def build_text() -> widgets.HTML:
-    """Returns an empty text that follows the page's theme.
+def build_text(words: str = "") -> widgets.HTML:
+    """Returns a text that follows the page's theme: a paragraph of plain words, or empty.
 
     Example:
-        >>> build_text().value
-        ''
+        >>> build_text("cars & trucks").value
+        '<p>cars &amp; trucks</p>'
     """
-    return widgets.HTML().add_class("ax-text")
+    text = widgets.HTML().add_class("ax-text")
+    text.value = write_paragraph(words) if words else ""
+    return text
 
 
 def write_paragraph(words: str) -> str:

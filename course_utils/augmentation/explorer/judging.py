@@ -54,6 +54,16 @@ NO_LONGER = Outcome(
 OUTCOMES = (AGREED, MISSED, NO_LONGER)
 
 
+def name_question(names: Sequence[str]) -> str:
+    """Returns what is asked of augmented photos of these classes.
+
+    Example:
+        >>> name_question(("Car", "Truck"))
+        'Is it still a car?'
+    """
+    return "Is it still a car?" if "car" in map(str.lower, names) else "Still the label?"
+
+
 def check_classifier(classifier: Any) -> Any:
     """Returns what can be asked about views, or `None` for no classifier.
 

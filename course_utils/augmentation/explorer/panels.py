@@ -1,7 +1,7 @@
 """The explorer's panels: judging the views, the epochs, and the setting as code."""
 
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import ipywidgets as widgets
 
@@ -27,6 +27,35 @@ new Promise(resolve => resolve(navigator.clipboard.writeText(code.textContent)))
     button.textContent = "Selected: press Ctrl+C";
   });
 """
+
+
+def build_switch(
+    panels: Mapping[str, widgets.Widget], on_switch: Callable[[], None]
+) -> widgets.ToggleButtons:
+    """Returns buttons that show one panel and hide the others; the first one begins shown.
+
+    Args:
+        panels: The panels by the words on their buttons.
+        on_switch: Called when another panel is shown.
+
+    Example:
+        >>> first, second = build_text(), build_text()
+        >>> build_switch({"First": first, "Second": second}, lambda: None).value is first
+        True
+    """
+    switch = widgets.ToggleButtons(
+        options=list(panels.items()), style={"button_width": "auto"}
+    ).add_class("ax-panels")
+
+    def show(_: object) -> None:
+        for panel in panels.values():
+            set_visible(panel, panel is switch.value)
+        on_switch()
+
+    for panel in list(panels.values())[1:]:
+        set_visible(panel, False)
+    switch.observe(show, "value")
+    return switch
 
 
 class JudgingPanel:

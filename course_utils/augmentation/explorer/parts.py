@@ -112,8 +112,8 @@ class Grid:
     """
 
     def __init__(self, count: int, on_mark: Callable[[], None]):
-        self._picture = NamedImage(format="jpeg")
-        self._untouched = NamedImage(format="jpeg").add_class("ax-untouched")
+        self._picture = NamedImage(format="url")
+        self._untouched = NamedImage(format="url").add_class("ax-untouched")
         self._untouched.tooltip = "The photos before augmentation"
         self.hold = widgets.Button(
             description="Hold: untouched photo",
@@ -138,11 +138,11 @@ class Grid:
 
     def show(self, views: np.ndarray) -> None:
         """Shows views, float32 in [0, 1], shape (count, height, width, 3)."""
-        self._picture.value = pictures.encode_jpeg(pictures.draw_grid(views))
+        self._picture.value = pictures.encode_url(pictures.draw_grid(views))
 
     def keep(self, images: np.ndarray) -> None:
         """Keeps the photos that are shown while the hold button is pressed, shaped like views."""
-        self._untouched.value = pictures.encode_jpeg(pictures.draw_grid(images))
+        self._untouched.value = pictures.encode_url(pictures.draw_grid(images))
 
     def name(self, words: str) -> None:
         """Says for a screen reader what is shown."""
@@ -180,7 +180,7 @@ class Ends:
     """A photo at both ends of one setting, which random draws hide, and what the setting is for."""
 
     def __init__(self) -> None:
-        self._strip = NamedImage(format="jpeg")
+        self._strip = NamedImage(format="url")
         self._words = build_text()
         self._about = build_text()
         strip = widgets.VBox([self._strip, self._words]).add_class("ax-strip")
@@ -199,7 +199,7 @@ class Ends:
         low, high = ("weakest", "strongest") if has_order else ("one end", "other end")
         words = ["the photo itself", f"{low}: {words[0]}", f"{high}: {words[1]}"]
         strip = pictures.draw_grid(np.concatenate([image[None], ends]), columns=3)
-        self._strip.value = pictures.encode_jpeg(strip)
+        self._strip.value = pictures.encode_url(strip)
         self._strip.tooltip = "; ".join(words)
         cells = "".join(f"<span>{html.escape(word)}</span>" for word in words)
         self._words.value = f'<div class="ax-pinned">{cells}</div>'

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from course_utils.augmentation import traced
 from course_utils.augmentation.catalogue import CATALOGUE
 from course_utils.augmentation.layer_call import LayerCall
 from course_utils.augmentation.policy import Augmentation
@@ -86,23 +87,21 @@ class ViewMaker:
 
 def _sample(name: str, call: LayerCall, images: Any, epoch: int) -> Step:
     """Samples the random values of a layer for a batch."""
-    layer = call.reuse()
+    layer = call.find()
     if not hasattr(layer, "get_random_transformation"):
         return Step(name, call, layer, None)
-    sampled = layer.get_random_transformation(images, training=True)
+    sampled, used = traced.sample(call, images)
     if epoch > 1:
         # The random state is (seed, numbers used). Every call uses equally many, so the values
         # of a later call can be sampled without making the calls in between.
-        used = int(np.asarray(layer.generator.state)[1])
-        layer = call.reuse(skip=used * (epoch - 1))
-        sampled = layer.get_random_transformation(images, training=True)
+        sampled, _ = traced.sample(call, images, skip=used * (epoch - 1))
     return Step(name, call, layer, sampled)
 
 
 def _apply(step: Step, images: Any, epoch: int) -> Step:
     """Applies a layer with its random values, which depend on the images' shape alone."""
     if step.sampled is not None:
-        views = step.layer.transform_images(images, step.sampled, training=True)
+        views = traced.transform(step.call, images, step.sampled)
     else:  # Noise is sampled when the layer is called, with one random number for each call.
         views = step.call.reuse(skip=epoch - 1)(images, training=True)
     return replace(step, before=images, after=views)

@@ -16,14 +16,13 @@ from course_utils.augmentation.explorer import judging, pictures
 from course_utils.augmentation.explorer.choosing import SHOWN, VIEWS, PhotoChoice
 from course_utils.augmentation.explorer.controls import (
     PRESETS,
+    Later,
     build_button,
     build_row,
     build_text,
     check_controls,
-    set_visible,
-    write_paragraph,
 )
-from course_utils.augmentation.explorer.panels import CodePanel, Epochs, JudgingPanel
+from course_utils.augmentation.explorer.panels import CodePanel, Epochs, JudgingPanel, build_switch
 from course_utils.augmentation.explorer.parts import Ends, Grid, Sliders, load_style
 from course_utils.augmentation.explorer.photos import find_photos, find_tasks
 from course_utils.augmentation.explorer.views import ViewMaker
@@ -104,6 +103,7 @@ class AugmentationExplorer:
         sliding = [name for name in active if not CATALOGUE[name].choices]
         self._pinned = next(iter([*sliding, *active]), self._controls[0])
         self._verdicts: list[judging.Verdict] | None = None
+        self._draw_rest = Later(self._describe)
         self._build(check_choice("show", show, SHOWN))
         self._load()
 
@@ -204,7 +204,7 @@ class AugmentationExplorer:
 
     def _build_steps(self) -> list[widgets.Widget]:
         """From one photo, random draw or epoch to the next."""
-        self._epochs = Epochs(VIEWS, self._draw)
+        self._epochs = Epochs(VIEWS, self._draw_moving)
         steps = build_row(
             build_button("◀ Previous", lambda: self._choice.turn(-1)),
             build_button("Next ▶", lambda: self._choice.turn(1)),
@@ -215,7 +215,7 @@ class AugmentationExplorer:
 
     def _build_right(self) -> list[widgets.Widget]:
         self._sliders = Sliders(self._controls, self._augmentation, self._move)
-        back = build_button("Back to the start", self._reset)
+        back = build_button("Back to the start", lambda: self._choose(self._start))
         if not self._complete:
             nothing = build_button("Nothing", lambda: self._choose(PRESETS["Nothing"]))
             return [self._ends.widget, *self._sliders.all, build_row(back, nothing)]
@@ -223,26 +223,13 @@ class AugmentationExplorer:
             build_button(name, lambda value=value: self._choose(value))
             for name, value in PRESETS.items()
         ]
-        first = build_text().add_class("ax-first-action")
-        first.value = write_paragraph(FIRST_ACTION)
+        first = build_text(FIRST_ACTION).add_class("ax-first-action")
         changing = widgets.VBox(
             [first, build_row(*presets, back), self._ends.widget, *self._sliders.fold(self._pinned)]
         )
-        set_visible(self._judging.widget, False)
-        names, _ = self._tasks[self._first_task]
-        question = "Is it still a car?" if "car" in map(str.lower, names) else "Still the label?"
-        self._panel = widgets.ToggleButtons(
-            options=[("Change the photos", "change"), (question, "judge")],
-            style={"button_width": "auto"},
-            tooltips=["Sliders", "You judge the labels, then the model does"],
-        ).add_class("ax-panels")
-
-        def switch(change: dict) -> None:
-            set_visible(changing, change["new"] == "change")
-            set_visible(self._judging.widget, change["new"] == "judge")
-            self._caption()
-
-        self._panel.observe(switch, "value")
+        question = judging.name_question(self._tasks[self._first_task][0])
+        panels = {"Change the photos": changing, question: self._judging.widget}
+        self._panel = build_switch(panels, self._caption)
         return [self._panel, changing, self._judging.widget]
 
     # What happens
@@ -252,7 +239,7 @@ class AugmentationExplorer:
             return
         self._augmentation = replace(self._augmentation, **{name: value})
         self._pinned = name
-        self._draw()
+        self._draw_moving()
 
     def _draw_again(self) -> None:
         self._seed += 1
@@ -262,9 +249,6 @@ class AugmentationExplorer:
         """Moves the sliders, and pins what of it the student sees first."""
         self._pinned = next(iter(augmentation.active), self._pinned)
         self.augmentation = augmentation
-
-    def _reset(self) -> None:
-        self._choose(self._start)
 
     def _change_task(self) -> None:
         self._choice.set_task(self.task)
@@ -277,12 +261,27 @@ class AugmentationExplorer:
         self._draw()
 
     def _draw(self) -> None:
-        """Shows the views of the present setting; the grid first, since the eye waits for it."""
+        """Shows the views of the present setting, and what belongs to it."""
+        self._draw_views()
+        self._clear()
+        self._draw_rest.now()
+
+    def _draw_moving(self) -> None:
+        """Shows the views at once, since the eye waits for them, and the rest a pause later."""
+        self._draw_views()
+        if self._verdicts is not None or any(self._grid.marks):
+            self._clear()
+        self._draw_rest.soon()
+
+    def _draw_views(self) -> None:
         self._views = self._maker.make(
             self._images, self._augmentation, seed=self._seed, epoch=self.epoch
         )
         self._grid.show(self._views)
-        self._clear()
+
+    def _describe(self) -> None:
+        """Shows what belongs to the views: random values, both ends, code, names."""
+        self._caption()
         self._ends.show(self._augmentation, self._pinned, self._images[0])
         self._code.show(self._augmentation, self._seed)
         self._sliders.name_folds(self._augmentation)
@@ -301,7 +300,9 @@ class AugmentationExplorer:
                     outcomes, self.labels, self._verdicts, strict=True
                 )
             ]
-        elif self._complete and self._panel.value == "judge" and not self._choice.is_one:
+        elif (
+            self._complete and self._panel.value is self._judging.widget and not self._choice.is_one
+        ):
             captions = [f"label {label}" for label in self.labels]
         self._grid.write(captions, self._maker.describe(), outcomes)
 

@@ -1,5 +1,6 @@
 """Photos for an explorer, and hands for it: what finds its controls and reads what it shows."""
 
+import base64
 import io
 
 import numpy as np
@@ -74,10 +75,16 @@ def panels(explorer):
     return found
 
 
+def decode(picture):
+    """The pixels that a browser reads from a picture's data URL."""
+    _, _, written = bytes(picture.value).partition(b",")
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(written))))
+
+
 def shown_grid(explorer):
     """The pixels that the browser is sent."""
     images = [w for w in descendants(explorer.widget) if type(w).__name__ == "NamedImage"]
-    return np.asarray(Image.open(io.BytesIO(images[0].value)))
+    return decode(images[0])
 
 
 def texts(explorer):

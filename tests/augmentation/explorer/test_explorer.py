@@ -1,5 +1,6 @@
 """The explorer without a browser: what its sliders do, shown by setting their values."""
 
+import asyncio
 import base64
 import html
 import io
@@ -13,6 +14,7 @@ from explorer_hands import (
     SOME,
     RandomPhotos,
     control,
+    decode,
     descendants,
     move,
     shown_grid,
@@ -23,7 +25,7 @@ from explorer_hands import (
 from PIL import Image
 
 from course_utils.augmentation.catalogue import CATALOGUE
-from course_utils.augmentation.explorer.controls import PRESETS, group_controls
+from course_utils.augmentation.explorer.controls import PAUSE, PRESETS, group_controls
 from course_utils.augmentation.explorer.widget import AugmentationExplorer
 from course_utils.augmentation.policy import Augmentation
 
@@ -268,11 +270,37 @@ def test_the_untouched_photo_waits_in_the_browser(splits):
     explorer = AugmentationExplorer(splits, LESSON)
     pictures = [w for w in descendants(explorer.widget) if type(w).__name__ == "NamedImage"]
     plain = AugmentationExplorer(splits)
-    untouched = np.asarray(Image.open(io.BytesIO(pictures[1].value)))
+    untouched = decode(pictures[1])
     assert np.array_equal(untouched, shown_grid(plain))
     before = pictures[1].value
     slider(explorer, "contrast").value = 0.9
     assert pictures[1].value is before, "a moved slider does not send it again"
+
+
+def test_the_picture_comes_first_and_the_rest_when_the_hand_rests(splits):
+    explorer = AugmentationExplorer(splits, LESSON)
+    grid, said = shown_grid(explorer), texts(explorer)
+
+    async def hold_a_key():
+        for contrast in (0.55, 0.6, 0.65):
+            slider(explorer, "contrast").value = contrast
+            assert texts(explorer) == said
+        assert not np.array_equal(shown_grid(explorer), grid)
+        await asyncio.sleep(3 * PAUSE)
+
+    asyncio.run(hold_a_key())
+    assert "contrast multiplied by 0.35 to 1.65" in texts(explorer)
+
+
+def test_marks_vanish_at_once_when_a_slider_moves(splits):
+    explorer = AugmentationExplorer(splits, LESSON)
+
+    async def move_once():
+        control(explorer, "View 3").value = True
+        slider(explorer, "contrast").value = 0.6
+        assert explorer.marked == []
+
+    asyncio.run(move_once())
 
 
 def test_epochs_count_the_views_seen(splits):

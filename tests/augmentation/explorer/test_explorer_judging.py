@@ -312,7 +312,7 @@ def test_the_answer_belongs_to_the_task(splits):
     assert set(explorer.labels) == {"left", "right"}
     assert control(explorer, "Ask the classifier").disabled
     assert "another task: car or truck" in texts(explorer)
-    panels(explorer).value = "judge"
+    panels(explorer).index = 1
     assert texts(explorer).count("<span>label ") == 16
     explorer.task = "car or truck"
     assert set(explorer.labels) == {"car", "truck"}
