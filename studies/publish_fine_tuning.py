@@ -4,9 +4,9 @@
     python studies/publish_fine_tuning.py rates
 
 `run` trains what studies/PLAN.md says under *Fine-tuning* and writes data/results/fine-tuning-*.csv
-after each random initialization from the second on. `rates` measures learning rates on synthetic
-vehicles, which is how they were chosen. Every run is an entry of the cache: stop whenever you like
-and start again.
+after each random initialization from the second on. It begins with `rates`, which measures learning
+rates on synthetic vehicles, and takes the one with the lowest loss for each level. Every run is an
+entry of the cache: stop whenever you like and start again.
 """
 
 import argparse
@@ -55,22 +55,23 @@ class Level:
     Args:
         name: In the tables.
         learns: The convolutions that learn after the head's own stage.
+        rates: Learning rates that are tried on synthetic vehicles.
         rate: The learning rate of that stage.
     """
 
     name: str
     learns: tuple[str, ...]
-    rate: float
+    rates: tuple[float, ...]
+    rate: float = 0.0
 
 
-HEAD = Level("head alone", (), HEAD_RATE)
-LAST = Level("last convolution and head", CONVOLUTIONS[2:], 1e-4)
-BLOCK = Level("block 5 and head", CONVOLUTIONS, 1e-4)
-SCRATCH = Level("small network from scratch", (), 3e-3)
+RATES = (1e-3, 3e-4, 1e-4, 3e-5)
+HEAD = Level("head alone", (), (HEAD_RATE,))
+LAST = Level("last convolution and head", CONVOLUTIONS[2:], RATES)
+BLOCK = Level("block 5 and head", CONVOLUTIONS, RATES)
+SCRATCH = Level("small network from scratch", (), (1e-2, 3e-3, 1e-3))
 LEVELS = (HEAD, LAST, BLOCK, SCRATCH)
-RATES = (1e-3, 3e-4, 1e-4, 3e-5)  # that are tried on synthetic vehicles
-RATES_BATCH_SIZE = 16  # 200 photos in batches of 16 make nearly as many steps as 600 in 32
-SCRATCH_RATES = (1e-2, 3e-3, 1e-3)
+RATE_PHOTOS, RATE_BATCH_SIZE = 200, 16  # nearly as many steps as 600 photos in batches of 32
 
 
 @dataclass(frozen=True)
@@ -227,18 +228,19 @@ def list_policies(level: Level, seed: int) -> tuple[str, ...]:
     return (NONE, STORED)
 
 
-def publish(study: Study, starts: Sequence[int]) -> None:
+def publish(study: Study, levels: Sequence[Level], starts: Sequence[int]) -> None:
     """Trains every run, initialization by initialization, and writes the tables after each.
 
     Args:
         study: Photos, base and inputs.
+        levels: With their rates.
         starts: The runs' numbers.
     """
     clusters, labels, found = group_near_duplicates(study.test), study.test.labels, {}
-    rates = {level.name: level.rate for level in LEVELS}
+    rates = {level.name: level.rate for level in levels}
     for number, seed in enumerate(starts, start=1):
         begun = time.perf_counter()
-        for level in LEVELS:
+        for level in levels:
             for policy in list_policies(level, seed):
                 found[level.name, policy, seed] = load_run(study, level, policy, seed=seed)
         taken = time.perf_counter() - begun
@@ -249,44 +251,42 @@ def publish(study: Study, starts: Sequence[int]) -> None:
             f"Kaggle's car-or-truck photos: {study.train.count:,} training photos, "
             f"{study.test.count:,} other photos as the test set, used once; {number} random "
             f"initializations; {HEAD_EPOCHS} epochs of the head, then {FINE_EPOCHS} of what "
-            f"learns; the small network {SCRATCH_EPOCHS}; batches of {BATCH_SIZE}; {VIEWS} "
+            f"learns; the small network {SCRATCH_EPOCHS}; batches of {study.batch_size}; {VIEWS} "
             "stored views; features in float32.",
             "The plan of the analysis is in studies/PLAN.md.",
         ]
         write_table(list_runs(found, labels, rates), "fine-tuning-runs", notes)
-        write_table(
-            list_differences(found, labels, clusters, HEAD.name, BLOCK.name),
-            "fine-tuning-differences",
-            notes,
-        )
+        differences = list_differences(found, labels, clusters, HEAD.name, BLOCK.name)
+        write_table(differences, "fine-tuning-differences", notes)
 
 
-def measure_rates(*, photos: int, starts: Sequence[int]) -> pd.DataFrame:
-    """Returns the loss on other synthetic vehicles for each level and learning rate.
+def choose_rates() -> list[Level]:
+    """Returns the levels with the rates that had the lowest loss on other synthetic vehicles.
 
-    No augmentation takes part, so that no rate is chosen for it.
-
-    Args:
-        photos: How many train, and how many others judge.
-        starts: The runs' numbers.
+    No augmentation takes part, so that no rate is chosen for it. The table goes to
+    data/results/fine-tuning-rates.csv.
     """
-    arrays = [make_synthetic_vehicles(photos, split=split)[:2] for split in ("train", "valid")]
+    arrays = [make_synthetic_vehicles(RATE_PHOTOS, split=split)[:2] for split in ("train", "valid")]
     names = {"class_names": ("Car", "Truck"), "source": "Synthetic vehicles."}
     splits = splits_from_arrays(*arrays, **names)
-    study = replace(load_study(splits.train, splits.valid), batch_size=RATES_BATCH_SIZE)
-    rows = []
-    for level in LEVELS[1:]:
-        for rate in SCRATCH_RATES if level is SCRATCH else RATES:
-            tried = replace(level, rate=rate)
-            runs = [load_run(study, tried, NONE, seed=seed) for seed in starts]
-            losses = [
-                measure_losses(run["probabilities"][:, None], study.test.labels).mean()
-                for run in runs
-            ]
-            about = {"level": level.name, "rate": rate, "loss": np.mean(losses)}
-            rows.append(about | {"train_loss": np.mean([run["train_loss"] for run in runs])})
-            print(rows[-1], flush=True)
-    return pd.DataFrame(rows)
+    study = replace(load_study(splits.train, splits.valid), batch_size=RATE_BATCH_SIZE)
+    rows, chosen = [], []
+    for level in LEVELS:
+        losses = {}
+        for rate in level.rates:
+            run = load_run(study, replace(level, rate=rate), NONE, seed=0)
+            losses[rate] = measure_losses(run["probabilities"][:, None], study.test.labels).mean()
+            row = {"level": level.name, "rate": rate, "valid_loss": losses[rate]}
+            rows.append(row | {"train_loss": run["train_loss"]})
+        chosen.append(replace(level, rate=min(losses, key=losses.get)))
+    notes = [
+        f"{RATE_PHOTOS} synthetic vehicles to train on, as many others to judge; one run each, "
+        f"without augmentation; batches of {RATE_BATCH_SIZE}.",
+    ]
+    table = pd.DataFrame(rows)
+    write_table(table, "fine-tuning-rates", notes)
+    print(table.round(4).to_string(), flush=True)
+    return chosen
 
 
 def main() -> None:
@@ -298,13 +298,13 @@ def main() -> None:
     parser.add_argument("--test", type=int, default=TEST_PHOTOS, help="test photos")
     asked = parser.parse_args()
     backend.set_seed()
+    levels = choose_rates()
     if asked.part == "rates":
-        print(measure_rates(photos=asked.train, starts=range(asked.starts)).round(4).to_string())
         return
     splits = load_car_or_truck(settings.load_settings("full"))
     train = splits.train.take(asked.train, seed=SEED).unshuffled()
     test = splits.valid.take(asked.test, seed=SEED).unshuffled()
-    publish(load_study(train, test), range(asked.starts))
+    publish(load_study(train, test), levels, range(asked.starts))
 
 
 if __name__ == "__main__":

@@ -45,6 +45,7 @@ TABLES = {
     "sensitivity": "the heads on transformed photos",
     "fine-tuning-runs": "more and more of VGG16 learns, and a small network: every run",
     "fine-tuning-differences": "what augmentation changes there, and how much more or less",
+    "fine-tuning-rates": "learning rates tried on synthetic vehicles for it",
     "lesson-01-photo-counts": "lesson 01: runs with different numbers of training photos",
     "lesson-03-groups": "lesson 03: runs with the accuracy of each group of photos",
     "exercise-policies": "exercise 03: the policies that one bets on",

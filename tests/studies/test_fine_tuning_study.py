@@ -1,5 +1,7 @@
 """The study of fine-tuning: runs are paired and kept, and differences are what they say."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -65,7 +67,8 @@ def test_a_small_study_runs_and_goes_on_from_what_is_kept(
     monkeypatch.setattr(study, "CONTROL_STARTS", range(1))
     splits = make_splits(train=16, valid=32, size=(64, 64))
     loaded = study.load_study(splits.train.unshuffled(), splits.valid)
-    study.publish(loaded, range(2))
+    levels = [replace(level, rate=level.rates[0]) for level in study.LEVELS]
+    study.publish(loaded, levels, range(2))
     assert published_tables.results_dir() == tmp_path
     runs = load_results("fine-tuning-runs")
     assert len(runs) == 2 * 4 * 2 + 3
@@ -73,6 +76,6 @@ def test_a_small_study_runs_and_goes_on_from_what_is_kept(
     assert weights["block 5 and head"] - weights["head alone"] == 3 * (512 * 512 * 9 + 512)
     # The head is the same before the second stage, so that the levels are paired.
     assert "run 1, block 5 and head" in capsys.readouterr().out
-    study.publish(loaded, range(2))
+    study.publish(loaded, levels, range(2))
     assert "run 1, block 5 and head" not in capsys.readouterr().out
     assert load_results("fine-tuning-runs").equals(runs)
