@@ -79,7 +79,8 @@ Q1 = Question(
     'is. The order of the two does not matter. `cu.Augmentation(flip="horizontal", '
     "contrast=0.3)` does the same. A function passes too, if it uses `training` and makes a random "
     "draw for each photo. `RandomContrast(0.3)` would only raise the contrast, and `RandomFlip()` "
-    "without a mode turns half of the photos by half a turn, so that they are upside down.",
+    "without a mode turns half of the photos by half a turn, so that they are upside down. Layers "
+    "with the same seed draw the same numbers: give each its own seed, or none.",
     code="""augmentation = [
     layers.RandomFlip("horizontal"),
     layers.RandomContrast((0.3, 0.3), value_range=(0, 1)),
@@ -234,7 +235,7 @@ def _judge_curves(observed: Mapping[str, Any]) -> str | None:
         return max(abs(gaps[name] - values[name]) for name in runs)
 
     def fits(values):
-        return miss(values) < 0.011
+        return miss(values) < 0.011  # how near gaps are to what they may have been meant as
 
     true = {name: row["val_loss"] - row["clean_loss"] for name, row in last.items()}
     if miss({n: row["val_loss"] - row["loss"] for n, row in last.items()}) < min(0.006, miss(true)):
@@ -242,8 +243,13 @@ def _judge_curves(observed: Mapping[str, Any]) -> str | None:
             "You found the augmented run. Your gaps set `loss` beside `val_loss`, but `loss` is "
             "measured during the epoch, on changed photos. Compare like with like: `clean_loss`."
         )
-    if fits(true):
+    if miss(true) < 0.0011:  # gaps of losses that were rounded to three decimals
         return None
+    if fits(true):
+        return (
+            "You found the augmented run, and your gaps are nearly right. Give three decimals: "
+            "with fewer, nobody can tell whether you took `clean_loss` or `loss`."
+        )
     if fits({name: -value for name, value in true.items()}):
         return (
             "You found the augmented run. Your gaps have the wrong sign: validation minus training."
@@ -280,7 +286,8 @@ Q4 = Question(
     "is how low the validation loss gets.",
     hints=(
         "Which photos does augmentation make harder to memorize: training or validation photos?",
-        "The gap is `val_loss` minus `clean_loss`, in the last row of each history.",
+        "The gap is `val_loss` minus `clean_loss`, in the last row of each history, with three "
+        "decimals.",
         "It is A.",
     ),
     explanation="Photos that keep changing are harder to memorize, so the augmented run's loss on "

@@ -236,13 +236,22 @@ def _judge_card(observed: Mapping[str, Any]) -> str | None:
     for field, text in texts.items():
         if len(set(plain_words(text).split())) < FEWEST_WORDS.get(field, 4):
             return f"`{field}` says too little: write a sentence that someone else could use."
+    for field in ("breaks", "bias that stays"):
+        if plain_words(texts[field]).split()[0].strip(",;:.") in ("nothing", "none"):
+            return (
+                f"`{field}` names nothing. Every policy is wrong for some task, and leaves "
+                "something as one-sided as it was."
+            )
     if len({plain_words(text) for text in texts.values()}) < len(texts):
         return "Two fields say the same. Each asks for something else."
     task = set(re.findall("[a-z]+", texts["task"].casefold()))
     if task & set(DIRECTION) and policy.flip in ("horizontal", "horizontal_and_vertical"):
         return "The task asks for a direction, and the policy mirrors: it destroys the label."
     if not any(character.isdigit() for character in texts["measured"]):
-        return "`measured` has no number. What was measured, over how many runs?"
+        return (
+            "`measured` has no number in digits. What was measured, over how many runs? If nothing "
+            "has been measured yet, write `0 runs`."
+        )
     return None
 
 

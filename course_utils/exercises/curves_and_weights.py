@@ -17,7 +17,8 @@ from course_utils.exercises.framework.reading import (
 )
 
 WOBBLE = 0.01  # of the validation loss: epochs this near to the lowest are as good to stop at
-ROUNDED = 0.011  # how far a gap may be off that was computed from two rounded decimals
+ROUNDED = 0.0011  # how far a gap may be off that was computed from three rounded decimals
+NEAR = 0.011  # how near a gap is to what it may have been meant as
 
 
 # --- q1: read the curves ---------------------------------------------------------------------
@@ -68,19 +69,24 @@ def _judge_reading(observed: Mapping[str, Any]) -> str | None:
         )
     if abs(found - true) < ROUNDED:
         return None
-    if abs(found + true) < ROUNDED:
+    if abs(found - true) < NEAR:
+        return (
+            f"A gap of {found:g} is nearly right. Give three decimals: with fewer, nobody can tell "
+            "whether you took `clean_loss` or `loss`."
+        )
+    if abs(found + true) < NEAR:
         return "The gap has the wrong sign: it is validation minus training, so above 0 here."
-    if abs(found - 100 * true) < 100 * ROUNDED:
+    if abs(found - 100 * true) < 100 * NEAR:
         return "Losses are no percentages: give the difference of the two numbers as it is."
     accuracy_gap = last["clean_binary_accuracy"] - last["val_binary_accuracy"]
-    if abs(abs(found) - accuracy_gap) < ROUNDED:
+    if abs(abs(found) - accuracy_gap) < NEAR:
         return "That is the gap of the accuracies. The task asks for the gap of the losses."
     lowest = losses.min() - history.loc[losses.idxmin(), "clean_loss"]
-    if abs(found - lowest) < ROUNDED:
+    if abs(found - lowest) < NEAR:
         return "That is the gap at the lowest validation loss. The task asks for the last epoch."
-    if abs(found - last["val_loss"]) < ROUNDED:
+    if abs(found - last["val_loss"]) < NEAR:
         return "That is the validation loss alone. How far is the training loss below it?"
-    if abs(found - (history["val_loss"] - history["clean_loss"]).get(epoch, np.nan)) < ROUNDED:
+    if abs(found - (history["val_loss"] - history["clean_loss"]).get(epoch, np.nan)) < NEAR:
         return "That is the gap at the epoch where you stop. The task asks for the last epoch."
     return f"A gap of {found:g} is not what the last row says: `val_loss` minus `clean_loss`."
 
@@ -96,7 +102,7 @@ Q1 = Question(
     hints=(
         "Follow the two losses from the left. Which one keeps falling, and which one stops?",
         "`history.val_loss.idxmin()` is an epoch; `history.iloc[-1]` is the last row.",
-        "The gap is `val_loss` minus `clean_loss` in the last row.",
+        "The gap is `val_loss` minus `clean_loss` in the last row, with three decimals.",
     ),
     explanation="The training loss goes on falling long after the validation loss has stopped: "
     "from there on the model learns these photos, not vehicles. Stop where the validation loss is "
@@ -200,6 +206,11 @@ def _judge_moves(observed: Mapping[str, Any]) -> str | None:
             named |= set(index) - set(HEAD)
             continue
         found = {name for name in index if name.casefold() == word or name.split()[0] == word}
+        if not found and word.startswith("dense"):
+            raise Misread(
+                f"Expected `hidden` or `output`, received {quote(str(word))}. `dense` is Keras's "
+                "name for both layers of the head; the text above the answer gives each its own."
+            )
         if not found:
             raise Misread(
                 f"Expected names such as `{index[0]}` or `hidden kernel`, received "
@@ -295,7 +306,14 @@ def _judge_dead(observed: Mapping[str, Any]) -> str | None:
     history = load_four_runs()["C"]
     still = history["clean_loss"].sub(history["clean_loss"].iloc[-1]).abs() < 0.003
     first = int(still[::-1].cummin()[::-1].idxmax())
-    if not first - 1 <= start <= first + 1:
+    if start == first + 1:
+        return (
+            f"C it is. Epoch {start:g} is the first with the same loss as the one before. So "
+            "nothing changed during it, and the head was dead already one epoch earlier."
+        )
+    if start == first - 1:
+        return f"C it is, but there is no epoch {start:g}: the table counts from 1."
+    if start != first:
         return (
             f"C it is, but since epoch {start:g}? From its death on the loss on clean training "
             "photos stays the same: find the first such row."

@@ -37,8 +37,8 @@ def _judge_front(observed: Mapping[str, Any]) -> str | None:
         return "Now it is the wrong way round: photos are mirrored in `predict`, not in training."
     if predicted.any():
         return (
-            "In `predict` photos are still mirrored at random: ask twice and get two outputs. Who "
-            "tells the inner layer whether it is training?"
+            "In `predict` some photos are still mirrored. Who tells the inner layer whether it is "
+            "training? A fixed seed does not help: it only mirrors the same photos every time."
         )
     if judge_predicted(reading):
         return "In `predict` photos are not mirrored any more, but changed in another way."
@@ -100,6 +100,7 @@ front = Mirror()""",
 COUNT = 48  # photos that `prepare` is tried on, sorted by class
 SAME = 1e-3  # how far a pixel of a photo that was left alone may be off
 LIKE = 0.8  # correlation of a view with the photo that it was made of
+FEWEST, MOST = 0.1, 0.42  # a quarter, if each of 48 photos is drawn by itself: missed 7 in 1,000
 
 
 def _make_photos(probe_seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -222,7 +223,7 @@ def _judge_leak(observed: Mapping[str, Any]) -> str | None:
             "before you split."
         )
     fraction = len(valid[0]) / COUNT
-    if not 0.15 <= fraction <= 0.35:
+    if not FEWEST <= fraction <= MOST:
         return f"{fraction:.0%} of the photos are validation photos; the task asks for a quarter."
     return None
 

@@ -34,8 +34,8 @@ def make_mystery_views(photo: np.ndarray) -> np.ndarray:
     return probes.run(transform, np.repeat(photo[None], 16, axis=0), training=True)
 
 
-def _observe_mystery(settings, *, probe_seed: int) -> dict[str, Any]:
-    return probes.observe_transformation(settings, probe_seed=probe_seed)
+def _observe_mystery(mystery, *, probe_seed: int) -> dict[str, Any]:
+    return probes.observe_transformation(mystery, probe_seed=probe_seed)
 
 
 def _judge_mystery(observed: Mapping[str, Any]) -> str | None:
@@ -166,6 +166,6 @@ Q3 = Question(
     "show the exact numbers, so 20° to 40° pass, as do 0.15 to 0.4 for the brightness and a third "
     "to two thirds of gray views. With layers, `fill_mode` has to be `constant`: the corners in "
     "the grid are plain.",
-    code="settings = cu.Augmentation(rotation=30, brightness=0.3, grayscale=0.5)",
+    code="mystery = cu.Augmentation(rotation=30, brightness=0.3, grayscale=0.5)",
     misconceptions=("stronger is better",),
 )

@@ -46,17 +46,17 @@ fixed = keras.Sequential([
     layers.Rescaling(255), layers.RandomContrast((0.5, 0.5)), layers.Rescaling(1 / 255)])""",
     ],
     "q3": [
-        "settings = cu.Augmentation(rotation=25, brightness=0.25, grayscale=0.4)",
-        """settings = [
+        "mystery = cu.Augmentation(rotation=25, brightness=0.25, grayscale=0.4)",
+        """mystery = [
     layers.RandomGrayscale(0.5), layers.RandomBrightness(0.3, value_range=(0, 1)),
     layers.RandomRotation(0.09, fill_mode='constant')]""",
-        "settings = cu.Augmentation(rotation=35, brightness=0.2, grayscale=0.6)",
+        "mystery = cu.Augmentation(rotation=35, brightness=0.2, grayscale=0.6)",
     ],
     "q4": [
-        "augmented = 'A'\ngap_a, gap_b = '0.13', '0.19'",
+        "augmented = 'A'\ngap_a, gap_b = '0.132', '0.188'",
         "augmented = ['A']\ngap_a, gap_b = [runs[n]['gap'].tail(1) for n in 'AB']",
         "augmented = 'a'\ngap_a, gap_b = [runs[n]['gap'].iloc[-1] for n in 'AB']",
-        "augmented = 'run A'\ngap_a, gap_b = [round(runs[n]['gap'].iloc[-1], 2) for n in 'AB']",
+        "augmented = 'run A'\ngap_a, gap_b = [round(runs[n]['gap'].iloc[-1], 3) for n in 'AB']",
         "augmented = 'A'\ngap_a, gap_b = [\n"
         "    float((runs[n].val_loss - runs[n].clean_loss)[30]) for n in 'AB']",
     ],
@@ -181,27 +181,27 @@ WRONG = {
         ("wrong = 'contrast'\nfixed = ...", "still blank"),
     ],
     "q3": [
-        ("settings = cu.Augmentation(brightness=0.3, grayscale=0.5)", "horizon"),
-        ("settings = cu.Augmentation(rotation=30, brightness=0.3)", "None of your views is gray"),
-        ("settings = cu.Augmentation(rotation=30, grayscale=0.5)", "as bright as the photo"),
-        ("settings = cu.Augmentation(rotation=90, brightness=0.3, grayscale=0.5)", "tilted less"),
-        ("settings = cu.Augmentation(rotation=8, brightness=0.3, grayscale=0.5)", "further"),
-        ("settings = cu.Augmentation(rotation=30, brightness=0.3, grayscale=1)", "are gray. Count"),
-        ("settings = cu.Augmentation(rotation=30, contrast=0.4, grayscale=0.5)", "contrast varies"),
-        ("settings = cu.Augmentation(rotation=30, brightness=.3, grayscale=.5, flip='horizontal')",
+        ("mystery = cu.Augmentation(brightness=0.3, grayscale=0.5)", "horizon"),
+        ("mystery = cu.Augmentation(rotation=30, brightness=0.3)", "None of your views is gray"),
+        ("mystery = cu.Augmentation(rotation=30, grayscale=0.5)", "as bright as the photo"),
+        ("mystery = cu.Augmentation(rotation=90, brightness=0.3, grayscale=0.5)", "tilted less"),
+        ("mystery = cu.Augmentation(rotation=8, brightness=0.3, grayscale=0.5)", "further"),
+        ("mystery = cu.Augmentation(rotation=30, brightness=0.3, grayscale=1)", "are gray. Count"),
+        ("mystery = cu.Augmentation(rotation=30, contrast=0.4, grayscale=0.5)", "contrast varies"),
+        ("mystery = cu.Augmentation(rotation=30, brightness=.3, grayscale=.5, flip='horizontal')",
          "face the other way"),
-        ("settings = cu.Augmentation(rotation=30, brightness=0.7, grayscale=0.5)", "darker and b"),
-        ("settings = cu.Augmentation(rotation=30, brightness=.3, grayscale=.5, translation=.2)",
+        ("mystery = cu.Augmentation(rotation=30, brightness=0.7, grayscale=0.5)", "darker and b"),
+        ("mystery = cu.Augmentation(rotation=30, brightness=.3, grayscale=.5, translation=.2)",
          "moved"),
-        ("settings = cu.Augmentation(rotation=30, brightness=.3, grayscale=.5, hue=90)",
+        ("mystery = cu.Augmentation(rotation=30, brightness=.3, grayscale=.5, hue=90)",
          "turn into others"),
-        ("settings = cu.Augmentation(rotation=30, brightness=0.3, grayscale=0.5, zoom=0.1)",
+        ("mystery = cu.Augmentation(rotation=30, brightness=0.3, grayscale=0.5, zoom=0.1)",
          "keeps its size"),
-        ("settings = [layers.RandomRotation(1 / 12), layers.RandomGrayscale(0.5),\n"
+        ("mystery = [layers.RandomRotation(1 / 12), layers.RandomGrayscale(0.5),\n"
          "    layers.RandomBrightness(0.3, value_range=(0, 1))]", "corners"),
-        ("settings = cu.Augmentation(rotation=30, brightness=0.3, saturation=0.4)", "by degrees"),
-        ("settings = {'rotation': 30}", "received {'rotation': 30}"),
-        ("settings = layers.RandomRotation(0.1), layers.RandomBrightness(0.3)", "leave [0, 1]"),
+        ("mystery = cu.Augmentation(rotation=30, brightness=0.3, saturation=0.4)", "by degrees"),
+        ("mystery = {'rotation': 30}", "received {'rotation': 30}"),
+        ("mystery = layers.RandomRotation(0.1), layers.RandomBrightness(0.3)", "leave [0, 1]"),
     ],
     "q4": [
         ("augmented, gap_a, gap_b = 'B', 0.1, 0.2", "B fits its training"),
@@ -211,6 +211,7 @@ WRONG = {
          "are validation losses alone"),
         ("augmented, gap_a, gap_b = 'A', *[(runs[n].clean_binary_accuracy\n"
          "    - runs[n].val_binary_accuracy).iloc[-1] for n in 'AB']", "gaps of accuracy"),
+        ("augmented, gap_a, gap_b = 'A', 0.13, 0.19", "Give three decimals"),
         ("augmented, gap_a, gap_b = 'A', *[(runs[n].val_loss - runs[n].loss)[30] for n in 'AB']",
          "beside `val_loss`"),
         ("augmented, gap_a, gap_b = 'A', 0.5, 0.9", "not those of the last"),
@@ -220,7 +221,7 @@ WRONG = {
         ("augmented, gap_a, gap_b = 'A', ..., 0.2", "1 of 3"),
     ],
     "q5": [
-        ("front = broken", "at random: ask twice"),
+        ("front = broken", "fixed seed does not help"),
         ("front = []", "training is too"),
         ("def front(images, training):\n    return images[:, :, ::-1]", "every photo is mirrored"),
         ("class Fixed(keras.layers.Layer):\n"

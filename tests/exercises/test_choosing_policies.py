@@ -89,6 +89,7 @@ RIGHT = {
         "says = 'cannot tell'",
         PAIRS + "low, high, says = mean - 1.96 * error, mean + 1.96 * error, 'Cannot tell'",
         PAIRS + "low, high, says = mean - 2 * error, mean + 2 * error, \"Can't tell.\"",
+        PAIRS + "low, high, says = mean - 2 * error, mean + 2 * error, 'Can’t tell'",
         # A method whose interval just misses 0 is read as it is.
         PAIRS + "low, high, says = mean - 1.8 * error, mean + 1.8 * error, 'better'\n"
         "says = 'cannot tell' if low <= 0 <= high else 'better' if mean > 0 else 'worse'",
@@ -107,6 +108,7 @@ RIGHT = {
              ignores="'how hazy the day was'"),
         card(task="'Car or Truck'"),
         card(policy="POLICIES['camera']", measured="'10 heads lost 2 points each'"),
+        card(measured="'nothing yet: 0 runs'"),
     ],
 }  # fmt: skip
 WRONG = {
@@ -145,6 +147,7 @@ WRONG = {
         (PAIRS + "mean, low, high, says = -0.5, -1.1, 0.1, 'cannot tell'", "divide by 100"),
         (PAIRS + "low, high, says = mean - 2 * error, mean + 2 * error, 'maybe'", "one of"),
         ("mean, low, high, says = 'small', 0, 1, 'better'", "number for `mean`"),
+        ("mean, low, high, says = float('nan'), 0, 1, 'better'", "missing value"),
     ],
     "q3": [
         ("bets = [('heading', 'none', 0.5), ('type', 'none', 0.5), ('light', 'camera', 0.5)]",
@@ -168,10 +171,11 @@ WRONG = {
     ],
     "q4": [
         (card(policy="cu.Augmentation()"), "changes nothing"),
+        (card(breaks="'Nothing, it works for each task'"), "`breaks` names nothing"),
         (card(task="'which way is the vehicle facing'"), "destroys the label"),
         (card(ignores="'stuff'"), "too little"),
         (card(breaks=CARD["ignores"]), "say the same"),
-        (card(measured="'it was clearly better every time'"), "has no number"),
+        (card(measured="'it was clearly better every time'"), "no number in digits"),
         (card(bias_that_stays=None), "says nothing about: bias that stays"),
         (card(policy="'flip'"), "as policy"),
         (card(measured="0.9"), "Expected words for `measured`"),

@@ -46,12 +46,12 @@ class Case:
     more: dict[str, bytes] = field(default_factory=dict)
 
 
-READING = "memorizing, stop, gap = True, 18, 0.41"
+READING = "memorizing, stop, gap = True, 18, 0.408"
 DEAD = "dead, since, answer = 'C', 1, 0.5"
 MOVES = "moves = ['hidden', 'output']"
 SPECIFIED = "augmentation = cu.Augmentation(flip='horizontal', contrast=0.3)"
 SUSPECT = "wrong = 'contrast'\nfixed = cu.Augmentation(contrast=0.5)"
-MYSTERY = "settings = cu.Augmentation(rotation=28, brightness=0.25, grayscale=0.45)"
+MYSTERY = "mystery = cu.Augmentation(rotation=28, brightness=0.25, grayscale=0.45)"
 CURVES = "augmented = 'A'\ngap_a, gap_b = [runs[n]['gap'].iloc[-1] for n in 'AB']"
 FRONT = "front = layers.RandomFlip('horizontal')"
 PREPARE = """def prepare(photos, labels):
@@ -92,7 +92,7 @@ HONEST = [
     Case(
         "honest-2",
         "01",
-        {"q1": "memorizing, stop, gap = True, 30, 0.41", "q2": "moves = ['output']", "q3": DEAD},
+        {"q1": "memorizing, stop, gap = True, 30, 0.408", "q2": "moves = ['output']", "q3": DEAD},
         {"q1": NOT_YET, "q2": NOT_YET, "q3": RIGHT},
     ),
     Case("honest-3", "01", {"q1": "memorizing, stop, gap = True, ..., 0.4"}, {"q1": NOT_YET}),
@@ -167,7 +167,7 @@ def _copy(notebook: dict) -> None:
 def _split(notebook: dict) -> None:
     cell = _find(notebook, "q1")
     place = notebook["cells"].index(cell)
-    lines = ["memorizing = True", "stop = 18", "gap = 0.41"]
+    lines = ["memorizing = True", "stop = 18", "gap = 0.408"]
     notebook["cells"][place : place + 1] = [
         {**cell, "metadata": {}, "id": f"new-{number}", "source": line}
         for number, line in enumerate(lines)
@@ -204,7 +204,7 @@ DAMAGED = [
     Case(
         "damaged-7",
         "01",
-        {"q1": "memorizing, stop, gap = False, 18, 0.41"},
+        {"q1": "memorizing, stop, gap = False, 18, 0.408"},
         {"q1": RIGHT},
         more={"01-curves-and-weights-1.ipynb": b""},
         notes="2 files",
@@ -247,7 +247,7 @@ def augmentation(images, training):
     return images"""
 FORGED = """import os
 from course_utils.grading.messages import pack
-_message = pack({'memorizing': True, 'stop': 18.0, 'gap': 0.41})
+_message = pack({'memorizing': True, 'stop': 18.0, 'gap': 0.408})
 for _fd in range(3, 40):
     try:
         os.write(_fd, b'\\xff' * 16 + _message)
@@ -265,15 +265,15 @@ for attempt in (
 ):
     try:
         attempt()
-        gap = 0.41
+        gap = 0.408
     except BaseException:
         pass
 memorizing, stop = True, 18"""
 SEARCHES = """from course_utils.exercises.curves_and_weights import q1, Q1
 memorizing, stop, gap = True, 18, 7.0
-for _gap in range(100):
-    if q1.check(True, 18, _gap / 100).state == 'right':
-        gap = _gap / 100
+for _gap in range(400, 420):
+    if q1.check(True, 18, _gap / 1000).state == 'right':
+        gap = _gap / 1000
 try:
     exec(Q1.code)
     exec(Q1.solution().code)

@@ -128,7 +128,11 @@ def judge_mirroring(reading: Reading) -> str | None:
     """What is wrong with the fraction of mirrored views, or `None`."""
     hits, count = int(reading.views["mirrored"].sum()), len(reading.views)
     if hits == 0:
-        return "No view is mirrored. Mirror half of them, left to right."
+        return (
+            "No view is mirrored. Mirror half of them, left to right. `RandomFlip` does nothing, "
+            'and says nothing, if its mode is another word than `"horizontal"`, `"vertical"` or '
+            '`"horizontal_and_vertical"`.'
+        )
     if hits == count:
         return "Every view is mirrored. Mirror half of them, at random."
     if not distributions.fits_fraction(hits, count, 0.5):

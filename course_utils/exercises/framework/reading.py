@@ -80,10 +80,10 @@ def read_number(value: Any, what: str) -> float:
     except Exception:  # Whatever a student's object does when it is converted.
         number = math.nan
     if not math.isfinite(number):
-        raise Misread(
-            f"Expected one finite number for `{what}`, received {quote(value)}. Write one such as "
-            "`0.5`."
-        )
+        how = "Write one such as `0.5`."
+        if quote(value) in ("nan", "np.float64(nan)", "np.float32(nan)"):
+            how = "A missing value took part in the computation: leave such rows out."
+        raise Misread(f"Expected one finite number for `{what}`, received {quote(value)}. {how}")
     return number
 
 
