@@ -192,8 +192,8 @@ def share(path: Path) -> int:
 
 
 def class_results(folder: Path, out: Path) -> int:
-    """Gathers a class's guesses and bets as one page."""
-    from course_utils.lessons import class_results
+    """Gathers a class's guesses and bets as one page, and the guesses as a file for the lessons."""
+    from course_utils.lessons import class_results, guesses
 
     students, unread = class_results.read_class(folder)
     for path, why in unread.items():
@@ -201,7 +201,9 @@ def class_results(folder: Path, out: Path) -> int:
     page = class_results.write_class_page(
         students, class_results.read_outcomes(), out / "class.html"
     )
+    told = class_results.write_class_guesses(students, out / guesses.CLASS_FILE)
     print(f"{len(students)} students. Look at {page}")
+    print(f"Lessons show the class's guesses if {told} is in the prepared folder or the cache.")
     return 0
 
 

@@ -1,10 +1,13 @@
 """Runs an exercise notebook's cells in this process, with answers put into its blank cells."""
 
+import linecache
 from functools import cache
+from itertools import count
 from pathlib import Path
 
 import nbformat
 
+NUMBERS = count()
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks" / "exercises"
 
 
@@ -54,13 +57,20 @@ def run_cell(source: str, namespace: dict, boxes: dict) -> None:
         box = eval(source.strip(), namespace)
         boxes[box.question] = box
     else:
-        exec(compile(source, "<cell>", "exec"), namespace)
+        run_source(source, namespace)
+
+
+def run_source(source: str, namespace: dict) -> None:
+    """Runs source that can be read again, as a notebook's: TensorFlow reads what `map` gets."""
+    name = f"<cell {next(NUMBERS)}>"
+    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+    exec(compile(source, name, "exec"), namespace)
 
 
 def check_answer(stem: str, question: str, source: str, namespace: dict):
     """Runs one answer in a copy of a namespace and returns what its check says."""
     scope, boxes = dict(namespace), {}
-    exec(compile(source, "<answer>", "exec"), scope)
+    run_source(source, scope)
     check = next(cell for cell, _ in read_cells(stem) if cell.startswith(f"{question}.check("))
     run_cell(check, scope, boxes)
     return boxes[question]

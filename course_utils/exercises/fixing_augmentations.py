@@ -14,6 +14,7 @@ from course_utils.exercises.framework.judgements import (
     judge_pixels,
     judge_predicted,
 )
+from course_utils.exercises.framework.matches import Matches, make_photos
 from course_utils.exercises.framework.questions import Question
 from course_utils.exercises.framework.reading import Misread, quote, quote_error
 
@@ -98,15 +99,8 @@ front = Mirror()""",
 # --- q7: the leak ----------------------------------------------------------------------------
 
 COUNT = 48  # photos that `prepare` is tried on, sorted by class
-SAME = 1e-3  # how far a pixel of a photo that was left alone may be off
 LIKE = 0.8  # correlation of a view with the photo that it was made of
 FEWEST, MOST = 0.1, 0.42  # a quarter, if each of 48 photos is drawn by itself: missed 7 in 1,000
-
-
-def _make_photos(probe_seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Returns photos that can be recognized by their pattern, cars first, and their labels."""
-    labels = (np.arange(COUNT) >= COUNT // 2).astype("float32")[:, None]
-    return probes.render(probes.make_patterns(probe_seed, COUNT)), labels
 
 
 def _read_split(split, number: str) -> tuple[np.ndarray, np.ndarray]:
@@ -132,7 +126,7 @@ def _read_split(split, number: str) -> tuple[np.ndarray, np.ndarray]:
 def _observe_leak(prepare, *, probe_seed: int) -> dict[str, Any]:
     if not callable(prepare):
         raise Misread(f"Expected the function `prepare`, received {quote(prepare)}.")
-    photos, labels = _make_photos(probe_seed)
+    photos, labels = make_photos(probe_seed, COUNT)
     try:
         made = prepare(photos.copy(), labels.copy())
     except KeyboardInterrupt:
@@ -155,27 +149,8 @@ def _observe_leak(prepare, *, probe_seed: int) -> dict[str, Any]:
     }
 
 
-class _Matches:
-    """For each image the photo that it was made of, and whether it is that photo itself."""
-
-    def __init__(self, images: np.ndarray, photos: np.ndarray):
-        def shrink(batch):
-            small = batch.mean(axis=-1).reshape(len(batch), 16, probes.SIDE // 16, 16, -1)
-            small = small.mean(axis=(2, 4)).reshape(len(batch), -1).astype("float64")
-            small = small - small.mean(axis=1, keepdims=True)
-            return small / np.maximum(np.linalg.norm(small, axis=1, keepdims=True), 1e-9)
-
-        seen = shrink(images)
-        plain, mirrored = seen @ shrink(photos).T, seen @ shrink(photos[:, :, ::-1]).T
-        self.photo = np.maximum(plain, mirrored).argmax(axis=1)
-        rows = np.arange(len(images))
-        self.like = np.maximum(plain, mirrored)[rows, self.photo]
-        self.mirrored = mirrored[rows, self.photo] > plain[rows, self.photo]
-        self.same = np.abs(images - photos[self.photo]).max(axis=(1, 2, 3)) < SAME
-
-
 def _judge_leak(observed: Mapping[str, Any]) -> str | None:
-    photos, labels = _make_photos(int(observed["probe_seed"]))
+    photos, labels = make_photos(int(observed["probe_seed"]), COUNT)
     train, valid = (
         _read_split((observed[name], observed[f"{name}_labels"]), number)
         for name, number in (("train", "first"), ("valid", "second"))
@@ -184,7 +159,7 @@ def _judge_leak(observed: Mapping[str, Any]) -> str | None:
         return "Some pixels come back as NaN or infinity. Look for a division by 0."
     if len(valid[0]) < 2 or len(train[0]) < 2:
         return f"There are {len(train[0])} train and {len(valid[0])} valid images: too few."
-    in_train, in_valid = _Matches(train[0], photos), _Matches(valid[0], photos)
+    in_train, in_valid = Matches(train[0], photos), Matches(valid[0], photos)
     both = np.intersect1d(in_train.photo, in_valid.photo)
     if len(both):
         return (

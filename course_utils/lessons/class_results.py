@@ -121,6 +121,47 @@ def score_bets(
     ]
 
 
+def count_guesses(students: Sequence[Mapping]) -> dict[str, Counter]:
+    """Returns how often each guess was made, by question.
+
+    Args:
+        students: What `read_class` returned.
+
+    Example:
+        >>> made = [{"guesses": {"gap": "It shrinks."}}, {"guesses": {"gap": "it shrinks."}}]
+        >>> count_guesses(made)
+        {'gap': Counter({'it shrinks.': 2})}
+    """
+    asked: dict[str, Counter] = {}
+    for student in students:
+        for name, text in student["guesses"].items():
+            if text:
+                asked.setdefault(name, Counter())[text.casefold()] += 1
+    return asked
+
+
+def write_class_guesses(students: Sequence[Mapping], path: Path) -> Path:
+    """Writes how often each guess was made, for `reveal` to show in the lessons.
+
+    A question that fewer than five students answered is left out, as on the page.
+
+    Args:
+        students: What `read_class` returned.
+        path: The file; `reveal` finds it under `guesses.CLASS_FILE`.
+
+    Returns:
+        The path.
+    """
+    kept = {
+        name: counted.most_common()
+        for name, counted in count_guesses(students).items()
+        if counted.total() >= FEWEST
+    }
+    with atomic_write(path) as beside:
+        beside.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return path
+
+
 def write_class_page(students: Sequence[Mapping], outcomes: Mapping[str, str], path: Path) -> Path:
     """Writes the page: each question's guesses beside its outcome, and how sure bets were.
 
@@ -134,11 +175,7 @@ def write_class_page(students: Sequence[Mapping], outcomes: Mapping[str, str], p
     Returns:
         The path.
     """
-    asked: dict[str, Counter] = {}
-    for student in students:
-        for name, text in student["guesses"].items():
-            if text:
-                asked.setdefault(name, Counter())[text.casefold()] += 1
+    asked = count_guesses(students)
     parts = [
         "<!doctype html><html lang='en'><meta charset='utf-8'>",
         "<title>What the class guessed</title>",

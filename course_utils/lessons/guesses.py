@@ -1,12 +1,17 @@
 """Stores students' guesses and bets, and shows them beside what was measured."""
 
 import html
+import json
 from collections.abc import Sequence
+from pathlib import Path
 
-from course_utils.core import cache
+from course_utils.core import cache, environment
 from course_utils.core.checks import check_fraction
 from course_utils.core.display import view_widget
 from course_utils.core.entries import ENDING
+
+CLASS_FILE = "class-guesses.json"  # what `class` writes, and `reveal` looks for
+SHOWN = 3  # different guesses of the class that a lesson shows
 
 # The box where nothing runs.
 STILL = (
@@ -116,8 +121,48 @@ def guess(question: str, prompt: str) -> GuessBox:
     return GuessBox(question, prompt)
 
 
+def find_class_guesses() -> Path | None:
+    """Returns the file of the class's guesses, in the prepared folder or the cache, or `None`."""
+    folders = (environment.prepared_dir(), environment.cache_dir())
+    files = (folder / CLASS_FILE for folder in folders if folder)
+    return next((path for path in files if path.is_file()), None)
+
+
+def describe_class(question: str) -> str:
+    """Returns what the class guessed, in a sentence; empty without a file or guesses.
+
+    Args:
+        question: The question's name, as in `guess`.
+
+    Example:
+        >>> describe_class("gap")
+        ''
+    """
+    path = find_class_guesses()
+    if path is None:
+        return ""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        counted = [(str(text), int(number)) for text, number in content.get(question, ())]
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        return (
+            f"Expected the class's guesses in {path}, found what cannot be read "
+            f"({type(error).__name__}). Write the file again with python -m course_utils class."
+        )
+    if not counted:
+        return ""
+    total = sum(number for _, number in counted)
+    shown = [f"{text} ({number})" for text, number in counted[:SHOWN]]
+    others = total - sum(number for _, number in counted[:SHOWN])
+    shown += [f"something else ({others})"] if others else []
+    return f"Your class guessed ({total} guesses): {' | '.join(shown)}"
+
+
 def reveal(question: str, outcome: str) -> None:
     """Prints the outcome, under your guess if there is one.
+
+    If the instructor has handed out what the class guessed, the class's most frequent guesses
+    stand between the two.
 
     Args:
         question: The question's name, as in `guess`.
@@ -132,6 +177,8 @@ def reveal(question: str, outcome: str) -> None:
     guessed = load_guesses().get(question)
     if guessed:
         print(f"You guessed: {guessed}")
+    if of_class := describe_class(question):
+        print(of_class)
     print(f"It turned out: {outcome}")
 
 

@@ -17,6 +17,7 @@ TESTS = {
     "01": "test_curves_and_weights",
     "02": "test_building_augmentations",
     "03": "test_choosing_policies",
+    "04": "test_traps",
 }
 LEAST_RIGHT, LEAST_WRONG = 2, 5
 GRADED = [
@@ -79,7 +80,7 @@ def test_every_question_has_its_cells(case):
         assert "nbgrader" in cell["metadata"], (
             f"{name}: the cells of {question.name} need nbgrader's metadata, as others have it."
         )
-    first = "".join(cells[0]["source"])
+    first = "".join("".join(cell["source"]) for cell in cells[:2])
     assert re.search(rf"\b{question.name}\b", first), f"{name}: import {question.name} at its top."
 
 

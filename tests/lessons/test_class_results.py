@@ -55,3 +55,37 @@ def test_a_student_shares_guesses_and_nothing_else(tmp_path, capsys):
 def test_outcomes_are_read_from_the_committed_lessons():
     outcomes = class_results.read_outcomes()
     assert len(outcomes) >= 3 and all(outcomes.values())
+
+
+def test_lessons_show_what_the_class_guessed_where_the_file_is(tmp_path, capsys, monkeypatch):
+    folder = write_class(tmp_path / "in")
+    assert cli.main(["class", str(folder), "--out", str(tmp_path / "out")]) == 0
+    written = tmp_path / "out" / guesses.CLASS_FILE
+    assert "only me" not in written.read_text("utf-8")
+    capsys.readouterr()
+    guesses.reveal("gap", "from 0.24 to 0.13")
+    assert capsys.readouterr().out == "It turned out: from 0.24 to 0.13\n"
+    prepared = tmp_path / "prepared"
+    prepared.mkdir()
+    monkeypatch.setenv("COURSE_PREPARED_DIR", str(prepared))
+    (prepared / guesses.CLASS_FILE).write_bytes(written.read_bytes())
+    guesses.keep_guess("gap", "It stays.")
+    guesses.reveal("gap", "from 0.24 to 0.13")
+    assert capsys.readouterr().out.splitlines() == [
+        "You guessed: It stays.",
+        "Your class guessed (6 guesses): it <grows>. (3) | it shrinks. (3)",
+        "It turned out: from 0.24 to 0.13",
+    ]
+    guesses.reveal("rare", "never")
+    assert capsys.readouterr().out == "It turned out: never\n"
+
+
+def test_rarer_guesses_are_counted_together_and_a_damaged_file_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_PREPARED_DIR", str(tmp_path))
+    path = tmp_path / guesses.CLASS_FILE
+    counted = [["up", 9], ["down", 4], ["same", 2], ["no idea", 1], ["both", 1]]
+    path.write_text(json.dumps({"gap": counted}), encoding="utf-8")
+    told = guesses.describe_class("gap")
+    assert told.startswith("Your class guessed (17") and told.endswith("something else (2)")
+    path.write_text("[", encoding="utf-8")
+    assert str(path) in guesses.describe_class("gap")

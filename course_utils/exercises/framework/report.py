@@ -4,6 +4,7 @@ from course_utils.exercises import (
     building_augmentations,
     choosing_policies,
     curves_and_weights,
+    traps,
 )
 from course_utils.exercises.framework.misconceptions import MISCONCEPTIONS
 from course_utils.exercises.framework.questions import Question
@@ -13,6 +14,7 @@ EXERCISES = {
     "01": (15, curves_and_weights.QUESTIONS),
     "02": (30, building_augmentations.QUESTIONS),
     "03": (30, choosing_policies.QUESTIONS),
+    "04": (25, traps.QUESTIONS),
 }
 
 
