@@ -17,7 +17,7 @@ from course_utils.exercises.framework.questions import Question
 from course_utils.exercises.framework.reading import Misread, quote, quote_error
 
 COUNT = 48  # photos that a function gets, sorted by class
-EPOCHS = 6  # how often training photos are gone through
+EPOCHS = 4  # how often training photos are gone through
 MOST = 4 * COUNT  # images that an epoch may have
 SHAPE = (probes.SIDE, probes.SIDE, 3)
 
