@@ -82,7 +82,7 @@ def read_number(value: Any, what: str) -> float:
     if not math.isfinite(number):
         how = "Write one such as `0.5`."
         if quote(value) in ("nan", "np.float64(nan)", "np.float32(nan)"):
-            how = "A missing value took part in the computation: leave such rows out."
+            how = "A missing value took part in the computation. Find where it comes from."
         raise Misread(f"Expected one finite number for `{what}`, received {quote(value)}. {how}")
     return number
 
