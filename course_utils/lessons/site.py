@@ -17,9 +17,13 @@ from pathlib import Path
 from urllib.parse import quote
 
 import nbformat
+import numpy as np
+from PIL import Image
 
+from course_utils.augmentation.explorer.pictures import BORDER, COLUMNS
 from course_utils.core import environment
 from course_utils.core.files import check_writable
+from course_utils.evaluation.statistics import t_interval
 from course_utils.lessons import first_cell, published
 from course_utils.lessons.notebooks import GUARD, list_lessons
 
@@ -35,11 +39,21 @@ HIDDEN = {GUARD, first_cell.TAG}  # tags of cells that a reader does not need
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)#\s]+)(#[^)\s]*)?\)")
 BUILDERS = ("sphinx", "myst_nb", "furo", "sphinx_copybutton")
 WIDGET = "application/vnd.jupyter.widget-view+json"
-# By transformation: whose accuracies the explorer shows, and how it names strengths.
+# By transformation: the policy that the explorer's plot compares with none, what to call its
+# changes, the title of the axis, and how strengths are shown.
 SENSITIVITY = {
-    "contrast": (("none", "flip + contrast"), "change of contrast", 100, " %"),
-    "rotation": (("none", "geometry"), "angle", 1, "°"),
+    "contrast": (
+        "flip + contrast",
+        "flips and contrast",
+        "contrast of every test photo (− paler, + stronger)",
+        100,
+        "%",
+    ),
+    "rotation": ("geometry", "flips, turns, shifts and zoom", "turn of every test photo", 1, "°"),
 }
+# By change: the strength that the first page's strip of pictures shows.
+STRIP = {"flip": "horizontal", "rotation": 15.0, "zoom": 0.3, "brightness": 0.4, "contrast": 0.6}
+STRIP_PHOTO = "Truck"
 
 
 def build_site(out: Path) -> Path:
@@ -118,7 +132,8 @@ def lay_out(source: Path) -> None:
         shutil.copyfile(settings / name, source / name)
     static = source / "_static"
     shutil.copytree(frames, static / "frames")
-    for name in ("explorer.js", "explorer.css", "site.css", "favicon.svg"):
+    _write_strip(frames, static / "strip")
+    for name in ("explorer.js", "plot.js", "explorer.css", "site.css", "favicon.svg"):
         shutil.copyfile(settings / name, static / name)
     (static / "frames" / "sensitivity.json").write_text(json.dumps(_read_sensitivity()), "utf-8")
 
@@ -228,17 +243,85 @@ def _turn_links(text: str, project: Path, page: Path, source: Path, pages: set[P
 
 
 def _read_sensitivity() -> dict[str, dict]:
-    """Returns mean accuracies by transformation, policy and strength, for the explorer's plot."""
+    """Returns mean accuracies by transformation and strength, for the explorer's plot."""
     table = published.load_results("sensitivity")
-    means = table.groupby(["transformation", "policy", "strength"])["accuracy"].mean()
     found = {}
-    for name, (policies, axis, scale, unit) in SENSITIVITY.items():
-        curves = means[name].unstack("strength").loc[list(policies)]
+    for name, (policy, words, axis, scale, unit) in SENSITIVITY.items():
+        rows = table[(table["transformation"] == name) & table["policy"].isin(("none", policy))]
+        dead = rows.loc[rows["dead_head"].astype(bool), "seed"].unique()
+        # A run whose ReLUs died gives one class for every photo: it says nothing of augmentation.
+        pairs = rows[~rows["seed"].isin(dead)].pivot(
+            index="seed", columns=["policy", "strength"], values="accuracy"
+        )
         found[name] = {
-            "strengths": curves.columns.tolist(),
-            "policies": {policy: curve.round(4).tolist() for policy, curve in curves.iterrows()},
+            "strengths": pairs["none"].columns.tolist(),
+            "curves": {
+                "trained without augmentation": pairs["none"].mean().round(4).tolist(),
+                f"trained with {words}": pairs[policy].mean().round(4).tolist(),
+            },
+            "says": _compare_curves(pairs["none"], pairs[policy], words, scale, unit),
+            "models": len(pairs),
             "axis": axis,
             "scale": scale,
             "unit": unit,
         }
     return found
+
+
+def _compare_curves(without, augmented, words: str, scale: float, unit: str) -> str:
+    """Returns a sentence on where training with augmentation helps most, and one on its price.
+
+    Args:
+        without: Accuracies of the models trained without augmentation, seeds by strengths.
+        augmented: Those of the models trained with it.
+        words: What they were trained with.
+        scale: From a strength to the unit.
+        unit: The sign after a strength.
+    """
+    gains = augmented - without
+    best = gains.mean().idxmax()
+    if t_interval(gains[best].to_numpy()).low <= 0:
+        return f"No strength shows that training with {words} helps."
+    unchanged = t_interval(gains[0].to_numpy())
+    if not unchanged.excludes_zero:
+        price = "makes no clear difference"
+    else:
+        price = "helps too" if unchanged.mean > 0 else "costs accuracy"
+    where = f"{best * scale:+.0f}{unit}".replace("-", "−")
+    ours, theirs = augmented.mean(), without.mean()
+    return (
+        f"Training with {words} helps most at {where}: {ours[best]:.0%} correct answers instead of "
+        f"{theirs[best]:.0%}. On unchanged photos it {price} ({ours[0]:.0%} and {theirs[0]:.0%})."
+    )
+
+
+def _write_strip(frames: Path, folder: Path) -> None:
+    """Writes a photo of the explorer and, for some changes, the view that differs most from it."""
+    about = json.loads((frames / "frames.json").read_text("utf-8"))
+    photo = [each["label"] for each in about["photos"]].index(STRIP_PHOTO)
+    stops = {
+        control["name"]: [stop["value"] for stop in control["stops"]]
+        for control in about["controls"]
+    }
+    files = {
+        (each["control"], each["place"]): each["file"]
+        for each in about["frames"]
+        if each["photo"] == photo and each["epoch"] == 1
+    }
+
+    def cut(control, value):
+        with Image.open(frames / files[control, stops[control].index(value)]) as grid:
+            pixels = np.asarray(grid.convert("RGB"))
+        side = len(pixels) // COLUMNS
+        cells = pixels.reshape(COLUMNS, side, COLUMNS, side, 3).swapaxes(1, 2)
+        return cells.reshape(-1, side, side, 3)[:, BORDER:-BORDER, BORDER:-BORDER]
+
+    original = cut("flip", None)[0]
+    pictures = {"photo": original}
+    for control, value in STRIP.items():
+        views = cut(control, value)
+        away = np.abs(views.astype("float32") - original).mean((1, 2, 3))
+        pictures[control] = views[away.argmax()]
+    folder.mkdir()
+    for name, picture in pictures.items():
+        Image.fromarray(picture).save(folder / f"{name}.webp", quality=90)

@@ -3,14 +3,19 @@
 
 const COLUMNS = 4;
 const PLAY_MS = 700; // an epoch's time on screen while they play
+// By change: the strength that shows at first, so that the views differ. "lesson" is lesson 02's.
+const START = {
+  flip: "horizontal",
+  rotation: 30,
+  zoom: 0.3,
+  brightness: 0.5,
+  contrast: 0.5,
+  lesson: 0.5,
+};
+const NOTES = { zoom: "Less than 100% is closer, more is farther away." };
 
-/** Returns a new element with attributes and children; text is set as text, never as markup. */
-function element(name, attributes = {}, ...children) {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.append(...children);
-  return made;
-}
+/** Returns text with signs of percent as the page's own sentences have them. */
+const tight = (text) => text.replaceAll(" %", "%");
 
 /** The pictures, each decoded once, so that a moved slider only has to paint. */
 class Pictures {
@@ -39,11 +44,12 @@ class Explorer {
     this.frames = new Map(
       about.frames.map((each) => [[each.photo, each.control, each.place, each.epoch].join(), each]),
     );
-    this.state = { photo: 0, control: about.controls.at(-1).name, place: 0, epoch: 1 };
+    // The last photo is the truck, of which the model is less sure.
+    this.state = { photo: about.photos.length - 1, control: "lesson", place: 0, epoch: 1 };
+    this.places = new Map(); // By change: the strength where the visitor left it.
     this.untouched = false;
-    this.seen = new Set();
     this.build(root);
-    this.choose(this.state.control, Math.min(5, this.control.stops.length - 1));
+    this.choose(this.state.control);
   }
 
   get control() {
@@ -71,6 +77,7 @@ class Explorer {
       this.about.photos.map((each, number) => [number, `a ${each.label.toLowerCase()}`]),
       (value) => this.show({ photo: Number(value) }),
     );
+    this.photo.control.value = this.state.photo;
     this.name = this.menu(
       "Change",
       [...this.about.controls].reverse().map((each) => [each.name, each.title]),
@@ -84,25 +91,28 @@ class Explorer {
     const ask = element("label", { class: "player-ask" }, this.ask, " Ask lesson 01's model");
     this.verdict = element("p", { class: "player-verdict", "aria-live": "polite" });
     this.words = element("p", { class: "player-words" });
-    this.breaks = element("p");
+    this.breaks = element("div", { class: "player-breaks" });
+    this.about_photo = element("p", { class: "player-about" });
     this.code = element("code");
     this.copy = this.button("Copy the code", () => this.copyCode());
-    this.plot = element("div", { class: "player-plot" });
-    this.epochs = element("div", { class: "player-epochs" }, this.epoch.row, this.play);
+    this.plotted = element("div", { class: "player-plot" });
+    const explained =
+      "An epoch is one pass through all training photos. Each epoch changes every photo again.";
+    this.epochs = element(
+      "div",
+      { class: "player-epochs" },
+      ...[this.epoch.row, this.play, element("p", { class: "player-about" }, explained)],
+    );
     const grid = element("div", { class: "player-grid" }, this.canvas, this.captions);
+    const part = (name, ...children) => element("div", { class: `player-${name}` }, ...children);
     root.replaceChildren(
-      element(
-        "div",
-        { class: "player-columns" },
-        element("div", { class: "player-left" }, grid, this.hold, this.verdict),
-        element(
-          "div",
-          { class: "player-right" },
-          ...[this.photo.row, this.name.row, this.strength.row, this.epochs, ask],
-          ...[this.words, this.breaks, this.plot],
-        ),
+      part(
+        "columns",
+        part("choice", this.photo.row, this.name.row, this.strength.row, ask),
+        part("views", grid, this.hold, this.verdict, this.about_photo),
+        part("more", this.epochs, this.words, this.breaks, this.plotted),
       ),
-      element("div", { class: "player-code" }, this.copy, element("pre", { tabindex: "0" }, this.code)),
+      part("code", this.copy, element("pre", { tabindex: "0" }, this.code)),
       element("p", { class: "player-about" }, this.origin()),
     );
   }
@@ -110,9 +120,10 @@ class Explorer {
   origin() {
     const { made, versions } = this.about;
     return (
-      "These are pictures made by Keras's own layers, " +
-      `on ${made} with Keras ${versions.keras} and TensorFlow ${versions.tensorflow}, ` +
-      "from synthetic vehicles. In the notebook, the sliders stop anywhere and your own photos work too."
+      `Keras's own layers made these pictures, on ${made} with Keras ${versions.keras} and ` +
+      `TensorFlow ${versions.tensorflow}. Lesson 01's model was trained on other computer-drawn ` +
+      "vehicles, without augmentation. In the notebook, the sliders stop anywhere, and you can use " +
+      "your own photos."
     );
   }
 
@@ -123,8 +134,7 @@ class Explorer {
   }
 
   labeled(text, control) {
-    const row = element("label", { class: "player-row" }, element("span", {}, text), control);
-    return row;
+    return element("label", { class: "player-row" }, element("span", {}, text), control);
   }
 
   menu(text, options, action) {
@@ -137,48 +147,67 @@ class Explorer {
   slider(text, action) {
     const control = element("input", { type: "range", min: "0", step: "1" });
     const shown = element("output");
-    control.addEventListener("input", () => action(Number(control.value)));
+    control.addEventListener("input", () => {
+      this.moving = true;
+      action(Number(control.value));
+    });
+    control.addEventListener("change", () => {
+      this.moving = false; // The slider is released.
+      this.paint();
+    });
     const row = this.labeled(text, control);
+    row.classList.add("player-slider");
     row.append(shown);
     return { control, row, shown };
   }
 
   // What a visitor does
 
-  choose(control, place = 0) {
+  choose(control) {
     this.stop();
     this.state.control = control;
     this.name.control.value = control;
+    const { stops, epochs } = this.control;
     const frames = [...this.frames.values()].filter((each) => each.control === control);
     for (const each of frames) this.pictures.load(each.file).catch(() => {});
-    this.strength.control.max = this.control.stops.length - 1;
-    this.epoch.control.max = this.control.epochs - 1;
-    this.epochs.hidden = this.control.epochs === 1;
-    this.breaks.textContent = `It goes wrong ${this.control.breaks}.`;
-    this.drawPlot();
-    this.show({ place, epoch: 1 });
+    this.strength.control.max = stops.length - 1;
+    this.epoch.control.max = epochs - 1;
+    this.epochs.hidden = epochs === 1;
+    const parts = control === "lesson" ? ["flip", "contrast"] : [control];
+    this.breaks.replaceChildren(
+      ...this.about.controls
+        .filter((each) => parts.includes(each.name))
+        .map((each) => element("p", {}, `${each.title} goes wrong ${each.breaks}.`)),
+    );
+    // Of lesson 02's pair, the slider sets the contrast.
+    const curves = this.sensitivity[parts.at(-1)];
+    this.plot = curves && new Plot(curves);
+    this.plotted.replaceChildren(...(this.plot ? this.plot.parts : []));
+    const start = stops.findIndex((each) => each.value === START[control]);
+    this.show({ place: this.places.get(control) ?? start, epoch: 1 });
   }
 
   show(change) {
-    const before = this.state;
-    this.state = { ...before, ...change };
-    // Verdicts belong to the views that were asked about.
-    if (!this.playing) this.ask.checked = false;
-    if (before.photo !== this.state.photo || before.place !== this.state.place) this.seen.clear();
-    const stop = this.control.stops[this.state.place];
-    this.strength.control.value = this.state.place;
-    this.strength.control.setAttribute("aria-valuetext", stop.shown);
-    this.strength.shown.textContent = stop.shown;
-    this.epoch.control.value = this.state.epoch - 1;
-    this.epoch.control.setAttribute("aria-valuetext", `epoch ${this.state.epoch}`);
-    this.words.textContent = stop.words;
+    this.state = { ...this.state, ...change };
+    const { photo, control, place, epoch } = this.state;
+    this.places.set(control, place);
+    const stop = this.control.stops[place];
+    const label = this.about.photos[photo].label.toLowerCase();
+    this.strength.control.value = place;
+    this.strength.control.setAttribute("aria-valuetext", tight(stop.shown));
+    this.strength.shown.textContent = tight(stop.shown);
+    this.epoch.control.value = epoch - 1;
+    this.epoch.control.setAttribute("aria-valuetext", `epoch ${epoch}`);
+    const views = COLUMNS * COLUMNS * epoch;
+    this.epoch.shown.textContent = `${epoch} of ${this.control.epochs} · ${views} views so far`;
+    this.words.textContent = tight(stop.words) + (place && NOTES[control] ? ` ${NOTES[control]}` : "");
     this.code.textContent = stop.code;
     this.copy.textContent = "Copy the code";
-    this.seen.add(this.state.epoch);
-    const views = 16 * this.seen.size;
-    this.epoch.shown.textContent = `${this.state.epoch} · ${views} views seen`;
-    this.canvas.setAttribute("aria-label", `Sixteen views of a photo. ${stop.words}`);
-    this.markPlot();
+    this.canvas.setAttribute("aria-label", `Sixteen views of a ${label}. ${tight(stop.words)}`);
+    this.about_photo.textContent =
+      `A computer-drawn ${label}. Black bars fill the photo up to a square (a letterbox), and ` +
+      "black fills what a change leaves empty.";
+    this.plot?.mark(Number(stop.value));
     return this.paint();
   }
 
@@ -191,10 +220,12 @@ class Explorer {
   toggle() {
     if (this.playing) return this.stop();
     this.play.textContent = "■ Stop";
-    this.playing = setInterval(
-      () => this.show({ epoch: (this.state.epoch % this.control.epochs) + 1 }),
-      PLAY_MS,
-    );
+    const last = this.control.epochs;
+    if (this.state.epoch === last) this.show({ epoch: 1 });
+    this.playing = setInterval(() => {
+      this.show({ epoch: Math.min(this.state.epoch + 1, last) });
+      if (this.state.epoch === last) this.stop();
+    }, PLAY_MS);
   }
 
   stop() {
@@ -241,16 +272,18 @@ class Explorer {
     const { label, truck } = this.about.photos[this.state.photo];
     const tell = (percent) =>
       percent >= 50 ? ["Truck", percent] : ["Car", 100 - percent];
-    if (!this.ask.checked) {
+    if (!this.ask.checked || this.moving) {
       this.captions.replaceChildren();
-      this.verdict.textContent = `The label says ${label}, for every view. Would you say so too?`;
+      this.verdict.textContent = this.ask.checked
+        ? "Release the slider to see the model's answers."
+        : `The label says ${label}, for every view. Would you say so too?`;
       return;
     }
     const verdicts = frame.truck.map(tell);
     this.captions.replaceChildren(
       ...verdicts.map(([name, percent]) => {
         const agrees = name === label;
-        const text = `${agrees ? "✓" : "✗"} ${name} ${percent} %`;
+        const text = `${agrees ? "✓" : "✗"} ${name} ${percent}%`;
         return element("span", { class: agrees ? "agrees" : "disagrees" }, text);
       }),
     );
@@ -258,64 +291,8 @@ class Explorer {
     const [name, percent] = tell(truck);
     this.verdict.textContent =
       `Label ${label}. The model says ${label} for ${agree} of ${COLUMNS * COLUMNS} views; ` +
-      `for the photo itself it says ${name}, ${percent} %.`;
+      `for the photo itself it says ${name}, ${percent}%.`;
   }
-
-  // What published models make of it
-
-  drawPlot() {
-    const name = this.state.control === "lesson" ? "contrast" : this.state.control;
-    const curves = this.sensitivity[name];
-    this.plot.replaceChildren();
-    this.range = undefined;
-    if (!curves) return;
-    const [least, most] = [curves.strengths[0], curves.strengths.at(-1)];
-    this.across = (strength) =>
-      40 + (300 * (Math.min(Math.max(strength, least), most) - least)) / (most - least);
-    const up = (accuracy) => 160 - 300 * (accuracy - 0.5);
-    this.range = svg("rect", { y: up(0.9), height: up(0.5) - up(0.9), class: "range" });
-    const parts = [this.range];
-    for (const tick of [0.5, 0.6, 0.7, 0.8, 0.9]) {
-      parts.push(svg("line", { x1: 40, x2: 340, y1: up(tick), y2: up(tick), class: "grid" }));
-      parts.push(svg("text", { x: 34, y: up(tick) + 4, "text-anchor": "end" }, tick.toFixed(1)));
-    }
-    for (const tick of [least, 0, most]) {
-      const text = `${tick > 0 ? "+" : ""}${+(tick * curves.scale).toFixed(0)}${curves.unit}`;
-      parts.push(svg("text", { x: this.across(tick), y: 176, "text-anchor": "middle" }, text));
-    }
-    for (const [number, [policy, accuracies]] of Object.entries(curves.policies).entries()) {
-      const points = accuracies.map((each, at) => `${this.across(curves.strengths[at])},${up(each)}`);
-      parts.push(svg("polyline", { points: points.join(" "), class: `curve curve-${number}` }));
-      const key = { x1: 350, x2: 372, y1: 30 + 20 * number, y2: 30 + 20 * number };
-      parts.push(svg("line", { ...key, class: `curve curve-${number}` }));
-      parts.push(svg("text", { x: 378, y: 34 + 20 * number }, policy));
-    }
-    const title = `Accuracy of trained models on photos that all have this ${curves.axis}`;
-    this.plot.append(
-      element(
-        "p",
-        {},
-        `${title}. It is the strength at test time, not the range in training. ` +
-          "The band is what the slider's setting can draw.",
-      ),
-      svg("svg", { viewBox: "0 0 490 184", role: "img", "aria-label": title }, ...parts),
-    );
-  }
-
-  markPlot() {
-    if (!this.range) return;
-    const strength = Number(this.control.stops[this.state.place].value) || 0;
-    const [from, to] = [this.across(-strength), this.across(strength)];
-    this.range.setAttribute("x", from - 1);
-    this.range.setAttribute("width", to - from + 2);
-  }
-}
-
-function svg(name, attributes, ...children) {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.append(...children);
-  return made;
 }
 
 /** Fetches what the explorer plays, when it is about to come into view. */
@@ -329,7 +306,11 @@ async function start(root) {
     const [about, sensitivity] = await Promise.all([load("frames.json"), load("sensitivity.json")]);
     root.explorer = new Explorer(root, about, sensitivity);
   } catch (error) {
-    root.textContent = `The explorer could not be loaded: ${error.message}. Load the page again.`;
+    const advice =
+      location.protocol === "file:"
+        ? "Browsers load its pictures only from a web server: run python -m http.server in this folder"
+        : "Load the page again";
+    root.textContent = `The explorer could not be loaded: ${error.message}. ${advice}.`;
   }
 }
 
