@@ -1,4 +1,7 @@
-"""The questions of exercise 01: reading curves, and which weights a step of training moves."""
+"""The questions of exercise 01: reading curves, and which weights a step of training moves.
+
+Longer than 350 lines because each kind of mistake has a sentence of its own.
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

@@ -160,14 +160,17 @@ def _judge_leak(observed: Mapping[str, Any]) -> str | None:
     if len(valid[0]) < 2 or len(train[0]) < 2:
         return f"There are {len(train[0])} train and {len(valid[0])} valid images: too few."
     in_train, in_valid = Matches(train[0], photos), Matches(valid[0], photos)
+    if in_train.like.min() < LIKE or in_valid.like.min() < LIKE:
+        return (
+            "The check does not recognize some images as copies of one photo. Leave out what "
+            "changes photos strongly."
+        )
     both = np.intersect1d(in_train.photo, in_valid.photo)
     if len(both):
         return (
             f"{len(both)} of {COUNT} photos are in both splits, as themselves or as copies. A "
             "copy of a training photo is no new vehicle: the validation accuracy would be too high."
         )
-    if in_train.like.min() < LIKE or in_valid.like.min() < LIKE:
-        return "Some images are not made from one photo: nothing of the kind was asked for."
     if not in_valid.same.all():
         return (
             "No photo is in both splits any more, but validation photos are changed too. Leave "
@@ -181,6 +184,11 @@ def _judge_leak(observed: Mapping[str, Any]) -> str | None:
     missing = COUNT - len(np.union1d(in_train.photo, in_valid.photo))
     if missing:
         return f"{missing} photos got lost on the way."
+    if not in_train.mirrored.any() and in_train.upside_down.any():
+        return (
+            "The copies in train are upside down. To mirror left to right, turn the photos' third "
+            "axis around, the width: `[:, :, ::-1]`."
+        )
     if not in_train.mirrored.any():
         return "No photo is in both splits, but no training photo is mirrored either."
     kept = np.unique(in_train.photo[in_train.same])

@@ -272,6 +272,12 @@ WRONG = {
          "asks for a quarter"),
         (PREPARE.format(cut=12, returned="(photos[train][:, :, ::-1], labels[train]), "
                         "(photos[valid], labels[valid])"), "copies only"),
+        (PREPARE.format(cut=12, returned="(np.concatenate([photos[train], photos[train][:, ::-1]])"
+                        ", np.tile(labels[train], (2, 1))), (photos[valid], labels[valid])"),
+         "upside down. To mirror"),
+        (PREPARE.format(cut=12, returned="(np.concatenate([photos[train], photos[train] ** 0 / 2])"
+                        ", np.tile(labels[train], (2, 1))), (photos[valid], labels[valid])"),
+         "does not recognize"),
         (PREPARE.format(cut=12, returned="photos[train], labels[train]"), "of two pairs"),
         ("def prepare(photos, labels):\n    print(photos)", "received None"),
         ("def prepare(photos):\n    return photos", "TypeError"),

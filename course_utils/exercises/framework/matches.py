@@ -30,8 +30,9 @@ class Matches:
 
     Attributes:
         photo: The number of the photo, int, shape (images,).
-        like: How much the image looks like it or its mirror image: a correlation, 1 at the most.
-        mirrored: Whether it looks more like the mirror image.
+        like: How much the image looks like it, flipped or not: a correlation, 1 at the most.
+        mirrored: Whether it looks most like the photo mirrored left to right.
+        upside_down: Whether it looks most like the photo upside down, mirrored or not.
         same: Whether it is the photo itself.
         plain: Whether it is the photo itself or its mirror image.
 
@@ -43,12 +44,15 @@ class Matches:
     """
 
     def __init__(self, images: np.ndarray, photos: np.ndarray):
+        upside_down = photos[:, ::-1]
+        looks = (photos, photos[:, :, ::-1], upside_down, upside_down[:, :, ::-1])
         seen = _shrink(images)
-        plain, mirrored = seen @ _shrink(photos).T, seen @ _shrink(photos[:, :, ::-1]).T
-        rows = np.arange(len(images))
-        self.photo = np.maximum(plain, mirrored).argmax(axis=1)
-        self.like = np.maximum(plain, mirrored)[rows, self.photo]
-        self.mirrored = mirrored[rows, self.photo] > plain[rows, self.photo]
+        likeness = np.stack([seen @ _shrink(look).T for look in looks])
+        self.photo = likeness.max(axis=0).argmax(axis=1)
+        own = likeness[:, np.arange(len(images)), self.photo]
+        self.like = own.max(axis=0)
+        self.mirrored = own.argmax(axis=0) == 1
+        self.upside_down = own.argmax(axis=0) >= 2
         found = photos[self.photo]
         self.same = np.abs(images - found).max(axis=(1, 2, 3)) < SAME
         self.plain = self.same | (np.abs(images - found[:, :, ::-1]).max(axis=(1, 2, 3)) < SAME)
