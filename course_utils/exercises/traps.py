@@ -471,13 +471,13 @@ def _observe_saved(front, *, probe_seed: int) -> dict[str, Any]:
         try:
             front.save(path)
         except Exception as error:
-            saved = f"it cannot be saved: {quote_error(error)}"
+            saved = f"`save` fails with {type(error).__name__}."
         else:
             try:
                 loaded = keras.models.load_model(path)
                 again = np.array(loaded(photos, training=False), dtype="float32")
             except Exception as error:
-                saved = f"it is saved, but `load_model` fails: {quote_error(error)}"
+                saved = f"after saving, `load_model` fails with {type(error).__name__}."
     return {"probe_seed": probe_seed, "made": made, "again": again, "failed": saved}
 
 
@@ -491,7 +491,10 @@ def _judge_saved(observed: Mapping[str, Any]) -> str | None:
     if not is_like(255 * photos[..., ::-1] - MEANS):
         return _name_values(is_like, photos)
     if observed["failed"]:
-        return f"The values are right, but {str(observed['failed'])[:400]}"
+        return (
+            f"The values are right, but {str(observed['failed'])[:100]} The file has to hold what "
+            "the layers do, not the name of a function or its program."
+        )
     if again.shape != made.shape or not np.abs(again - made).max() < CLOSE:
         return "The model can be loaded, but gives other values than before it was saved."
     return None

@@ -200,6 +200,8 @@ WRONG = {
         ("mystery = [layers.RandomRotation(1 / 12), layers.RandomGrayscale(0.5),\n"
          "    layers.RandomBrightness(0.3, value_range=(0, 1))]", "corners"),
         ("mystery = cu.Augmentation(rotation=30, brightness=0.3, saturation=0.4)", "by degrees"),
+        ("mystery = [cu.Augmentation(rotation=30, brightness=0.3, grayscale=0.5),\n"
+         "    layers.RandomGaussianBlur((1, 1), 5, 1.0, value_range=(0, 1))]", "blurred"),
         ("mystery = {'rotation': 30}", "received {'rotation': 30}"),
         ("mystery = layers.RandomRotation(0.1), layers.RandomBrightness(0.3)", "leave [0, 1]"),
     ],

@@ -66,7 +66,7 @@ def read_right_answer(random) -> Reading:
     table["corners"] = np.nan
     table["mirrored"] = random.random(count) < 0.5
     table["contrast"] = random.uniform(0.7, 1.3, count)
-    return Reading(table, 0.0, 1.0, True, False, False, 0.0, 1.0)
+    return Reading(table, 0.0, 1.0, True, False, False, 0.0, 1.0, 1.0)
 
 
 def test_a_right_answer_is_not_refused(random):

@@ -96,6 +96,8 @@ def mirror_new(photo, label):
         "    front = cu.Augmentation(flip='horizontal').layers(5)\n"
         "    return keras.Sequential([keras.Input((128, 128, 3)), *front, base,\n"
         "        layers.GlobalAveragePooling2D(), layers.Dense(1, 'sigmoid')])",
+        # A model passes on its own `training`, whatever was said here.
+        MODEL.format("features = base(layers.RandomFlip('horizontal')(inputs, training=True))"),
     ],
     "q4": [
         "brighten = [layers.RandomBrightness((-0.2, 0.2), value_range=(0, 1))]",
@@ -216,8 +218,11 @@ WRONG = {
         (MODEL.format("augmented = layers.RandomFlip('horizontal')(inputs)\n"
                       "    features = base(inputs)"), "follow the names"),
         (MODEL.format("features = layers.RandomFlip('horizontal')(base(inputs))"), "follow the na"),
-        (MODEL.format("features = base(layers.RandomFlip('horizontal')(inputs, training=True))"),
-         "In `predict` the base gets changed"),
+        ("class Mirror(layers.Layer):\n"
+         "    def __init__(self):\n"
+         "        super().__init__()\n        self.flip = layers.RandomFlip('horizontal')\n"
+         "    def call(self, images):\n        return self.flip(images, training=True)\n"
+         + MODEL.format("features = base(Mirror()(inputs))"), "In `predict` the base gets changed"),
         (MODEL.format("features = layers.RandomFlip('horizontal')(inputs)"), "no photos at all"),
         (MODEL.format("features = base(layers.RandomFlip('vertical')(inputs))"), "another way"),
         (MODEL.format("features = base(layers.RandomFlip()(inputs))"), "another way"),

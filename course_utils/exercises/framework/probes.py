@@ -18,7 +18,7 @@ from course_utils.exercises.framework.reading import Misread, quote, quote_error
 
 SIDE = 128  # pixels, as every photo of the course
 PHOTOS, BATCHES = 48, 8  # photos in a batch, and how often the batch is used
-NOISE = 16  # photos of noise, which use all of [0, 1]
+NOISE, NOISE_USES = 16, 6  # photos of noise, which use all of [0, 1], and how often
 LUMINANCE = np.array([0.299, 0.587, 0.114])
 BUMPS = 6
 
@@ -245,9 +245,9 @@ def observe_transformation(answer: Any, what: str = "an augmentation", *, probe_
 
     Returns:
         Plain values: `probe_seed`; `views`, float32, shape (8, 48, 128, 128, 3), the same batch of
-        probes used eight times in training; `noise`, float32, shape (2, 16, 128, 128, 3), the same
-        batch of noise used twice in training; and `predicted`, float32, shape (32, 128, 128, 3),
-        16 probes and 16 photos of noise with `training=False`.
+        probes used eight times in training; `noise`, float32, shape (6, 16, 128, 128, 3), the
+        same batch of noise used six times in training; and `predicted`, float32, shape (32, 128,
+        128, 3), 16 probes and 16 photos of noise with `training=False`.
 
     Raises:
         Misread: If it cannot be run.
@@ -258,7 +258,7 @@ def observe_transformation(answer: Any, what: str = "an augmentation", *, probe_
     return {
         "probe_seed": probe_seed,
         "views": np.stack(views),
-        "noise": np.stack([run(transform, noise, training=True) for _ in range(2)]),
+        "noise": np.stack([run(transform, noise, training=True) for _ in range(NOISE_USES)]),
         "predicted": run(transform, mix(probes, noise), training=False),
     }
 

@@ -15,6 +15,7 @@ from course_utils.exercises.framework.probes import (
     BATCHES,
     LUMINANCE,
     NOISE,
+    NOISE_USES,
     PHOTOS,
     SIDE,
     Patterns,
@@ -45,6 +46,7 @@ class Reading:
         repeats: Whether every use of the batch gave the same views.
         predicted: How far `training=False` changed any pixel, at the most.
         sharpness: What of the noise's fine detail is left in the median view, 1 for all.
+        softest: The same of the view that is less sharp than nine tenths of the others.
     """
 
     views: pd.DataFrame
@@ -55,6 +57,7 @@ class Reading:
     repeats: bool
     predicted: float
     sharpness: float
+    softest: float
 
     def draws(self, column: str) -> np.ndarray:
         """Returns a column of `views` as an array of shape (batches, photos)."""
@@ -70,7 +73,7 @@ def read_observed(observed: Mapping[str, Any]) -> Reading:
     seed = int(observed["probe_seed"])
     shapes = {
         "views": (BATCHES, PHOTOS, SIDE, SIDE, 3),
-        "noise": (2, NOISE, SIDE, SIDE, 3),
+        "noise": (NOISE_USES, NOISE, SIDE, SIDE, 3),
         "predicted": (2 * NOISE, SIDE, SIDE, 3),
     }
     made = {name: np.asarray(observed[name], "float32") for name in shapes}
@@ -83,6 +86,7 @@ def read_observed(observed: Mapping[str, Any]) -> Reading:
         made = {name: np.nan_to_num(each) for name, each in made.items()}
     views = made["views"]
     table = read_views(patterns, views)
+    left = _detail(made["noise"]) / _detail(noise)
     return Reading(
         views=table,
         lowest=float(made["noise"].min()),
@@ -91,7 +95,8 @@ def read_observed(observed: Mapping[str, Any]) -> Reading:
         unchanged=all(_differ(each, probes) < SAME for each in views),
         repeats=all(_differ(each, views[0]) < SAME for each in views[1:]),
         predicted=_differ(made["predicted"], mix(probes, noise)),
-        sharpness=float(np.median(_detail(made["noise"]) / _detail(noise))),
+        sharpness=float(np.median(left)),
+        softest=float(np.quantile(left, 0.1)),
     )
 
 
