@@ -55,7 +55,8 @@ def _read_epoch(data: Any, what: str) -> tuple[np.ndarray, np.ndarray, list[int]
             if len(pair) != 2 or pair[0].ndim != 4:
                 raise Misread(
                     f"Expected batches (images, labels) from {what}, images of shape (count, 128, "
-                    f"128, 3); received {[part.shape for part in pair]}. Is there a `batch`?"
+                    f"128, 3); received shapes {quote([part.shape for part in pair[:3]])}. Is "
+                    "there a `batch`?"
                 )
             if pair[0].shape[1:] != SHAPE or pair[1].size != len(pair[0]):
                 raise Misread(

@@ -15,7 +15,7 @@ import made_class
 
 from course_utils import cli
 from course_utils.exercises.framework.questions import Question
-from course_utils.grading import grade, messages, sandbox, submissions
+from course_utils.grading import child, grade, messages, sandbox, submissions
 from course_utils.grading.exercises import load_exercises
 
 
@@ -148,6 +148,19 @@ def test_the_sandbox_knows_no_solution_and_no_judge(tmp_path):
         for question in exercise.questions.values():
             assert question.explanation[:40] not in text, (number, question.name)
             assert not question.code or question.code.splitlines()[0] not in text
+
+
+def test_tensorflow_reads_the_source_of_an_answer():
+    notebook = object.__new__(child._Notebook)
+    notebook.names = {}
+    source = """import tensorflow as tf
+def double_some(number):
+    if number > 1:
+        number = 2 * number
+    return number
+made = list(tf.data.Dataset.range(3).map(double_some).as_numpy_iterator())"""
+    assert notebook._run(source, "<q1>") is None
+    assert notebook.names["made"] == [0, 1, 4]
 
 
 def test_where_nothing_isolates_grading_refuses(tmp_path, monkeypatch, capsys):
