@@ -5,6 +5,7 @@ import pandas as pd
 from course_utils.core.files import atomic_write
 from course_utils.lessons.claims import describe_claims
 from course_utils.lessons.published import load_results, results_dir
+from course_utils.lessons.tricks import describe_tricks
 
 PAGE = """# Published results
 
@@ -46,6 +47,10 @@ TABLES = {
     "fine-tuning-runs": "more and more of VGG16 learns, and a small network: every run",
     "fine-tuning-differences": "what augmentation changes there, and how much more or less",
     "fine-tuning-rates": "learning rates tried on synthetic vehicles for it",
+    "beyond-differences": "lesson 09's tricks: paired differences, with intervals and tests",
+    "beyond-runs": "the same: every run on clean photos",
+    "beyond-reliability": "the same: what comes true of each predicted probability",
+    "beyond-views": "test-time augmentation with 1, 2, 4 and 8 views: every run",
     "lesson-01-photo-counts": "lesson 01: runs with different numbers of training photos",
     "lesson-03-groups": "lesson 03: runs with the accuracy of each group of photos",
     "exercise-policies": "exercise 03: the policies that one bets on",
@@ -95,6 +100,8 @@ def describe_other_tables(names: set[str]) -> list[str]:
             for (photos, head), row in heads.iterrows()
         )
         said.append(f"Heads that died, over all policies together: {listed}.")
+    if "beyond-differences" in names:
+        said += [f"Lesson 09, {sentence}" for sentence in describe_tricks()]
     if "coverage" in names:
         table = load_results("coverage")
         least, most = table["coverage"].min(), table.query("seeds >= 10")["coverage"].max()

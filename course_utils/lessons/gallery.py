@@ -21,7 +21,8 @@ from course_utils.core import backend
 from course_utils.data.dataset import Splits, splits_from_arrays
 from course_utils.data.synthetic.dataset import make_synthetic_vehicles
 from course_utils.data.synthetic.parameters import PerClass
-from course_utils.figures import comparisons, curves, photos, trends
+from course_utils.evaluation.calibration import evaluate_reliability
+from course_utils.figures import comparisons, curves, photos, reliability, trends
 from course_utils.figures import pipelines as pipeline_figures
 from course_utils.figures.base import DescribedFigure
 from course_utils.lessons import pipelines
@@ -369,6 +370,41 @@ def single_comparisons(histories: pd.DataFrame) -> DescribedFigure:
         measure="validation accuracy",
         title="One run against one run, twenty times",
     )
+
+
+# --- 09 and 10 ----------------------------------------------------------------------------
+
+
+@figure("09", source=PHOTOS)
+def mixup_above_cutmix_below(splits: Splits) -> DescribedFigure:
+    images, labels = splits.train.take(16).unshuffled()[0]
+    mixed = [
+        mixer({"images": images, "labels": labels}, training=True)
+        for mixer in (
+            layers.MixUp(alpha=1.0, seed=1, dtype="float32"),
+            layers.CutMix(seed=2, dtype="float32"),
+        )
+    ]
+    trucks = np.concatenate([each["labels"][:8, 0] for each in mixed])
+    return photos.plot_photos(
+        np.concatenate([each["images"][:8] for each in mixed]),
+        [f"{truck:.2f} truck" for truck in trucks],
+        title="MixUp above, CutMix below",
+    )
+
+
+@figure("docs", source=NOTHING)
+def calibrated_and_too_sure() -> DescribedFigure:
+    random = np.random.default_rng(31415)
+    honest = random.random(4000)
+    labels = (random.random(4000) < honest)[:, None]
+    odds = (honest / (1 - honest)) ** 2  # twice as far from one half, in log odds
+    tables = {
+        "calibrated": evaluate_reliability(honest, labels),
+        "too sure": evaluate_reliability(odds / (1 + odds), labels),
+    }
+    title = "Two models, 4,000 made-up photos: do their probabilities come true?"
+    return reliability.plot_reliability(tables, outcome="Truck", title=title)
 
 
 @figure("docs", source=NOTHING)

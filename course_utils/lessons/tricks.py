@@ -34,23 +34,6 @@ def describe_tricks(table: pd.DataFrame | None = None) -> list[str]:
     return said[True] + said[False]
 
 
-def list_helpful(table: pd.DataFrame | None = None, *, measure: str = "loss") -> list[str]:
-    """Returns the tricks whose published verdict is "better", in the table's order.
-
-    Args:
-        table: `load_results("beyond-differences")`, which is loaded if it is `None`.
-        measure: `"loss"` or `"accuracy"`.
-
-    Example:
-        >>> rows = {"trick": ["MixUp", "CutMix"], "measure": "loss", "verdict": ["worse", "better"]}
-        >>> list_helpful(pd.DataFrame(rows))
-        ['CutMix']
-    """
-    table = load_results("beyond-differences") if table is None else table
-    better = (table["measure"] == measure) & (table["verdict"] == "better")
-    return table.loc[better, "trick"].tolist()
-
-
 def _tell(row) -> str:
     scale, places, unit = UNITS[row.measure]
     numbers = [

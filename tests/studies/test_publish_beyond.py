@@ -1,13 +1,35 @@
 """Lesson 09's study trains what the lesson shows, and its tables agree with each other."""
 
+import ast
+import json
+
 import keras
 import numpy as np
 import pandas as pd
 import pytest
 
+from course_utils.core.environment import project_dir
 from course_utils.evaluation.statistics import correct_by_holm
 
 pytestmark = pytest.mark.slow
+
+
+SHOWN = ("mix", "brighten", "build_network")  # on the lesson's page and in the study
+
+
+def find_functions(source):
+    tree = ast.parse(source)
+    return {each.name: ast.dump(each) for each in tree.body if isinstance(each, ast.FunctionDef)}
+
+
+def test_the_study_trains_what_the_lesson_shows():
+    (path,) = (project_dir() / "notebooks").glob("09-*.ipynb")
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    page = "\n\n".join("".join(each["source"]) for each in cells if each["cell_type"] == "code")
+    lesson = find_functions(page)
+    study = find_functions((project_dir() / "studies" / "publish_beyond.py").read_text("utf-8"))
+    for name in SHOWN:
+        assert lesson[name] == study[name]
 
 
 @pytest.fixture
