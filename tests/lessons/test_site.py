@@ -8,6 +8,7 @@ import sys
 
 import nbformat
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -164,13 +165,51 @@ def test_a_frame_is_what_the_layers_make():
         assert 0 < (turned < same).sum() < 16
 
 
+def test_the_strip_shows_what_its_captions_say(source):
+    pictures = {
+        path.stem: np.asarray(Image.open(path), "float32")
+        for path in (source / "_static" / "strip").iterdir()
+    }
+    page = (source / "index.md").read_text("utf-8")
+    assert set(re.findall(r"strip/(\w+)\.webp", page)) == set(pictures)
+    photo = pictures["photo"]
+    assert np.abs(pictures["flip"] - photo[:, ::-1]).mean() < 6
+    assert pictures["brightness"].mean() > photo.mean() + 20
+    assert pictures["contrast"].std() < 0.7 * photo.std()
+    edge = np.abs(pictures["zoom"][:8] - photo[:8]).mean()
+    assert edge > 50  # Closer: the black bars are out of the picture.
+
+
+def test_the_plot_says_what_its_numbers_show():
+    plots = site._read_sensitivity()
+    for plot in plots.values():
+        without, augmented = map(np.array, plot["curves"].values())
+        gains = dict(zip(plot["strengths"], augmented - without, strict=True))
+        best = max(gains, key=gains.get)
+        said = f"{best * plot['scale']:+.0f}{plot['unit']}".replace("-", "−")
+        assert f"helps most at {said}: " in plot["says"]
+    assert "no clear difference" in plots["contrast"]["says"]
+    assert "costs accuracy" in plots["rotation"]["says"]
+    # A head that gives one class for every photo would have an accuracy near one half.
+    assert all(10 < plot["models"] < 20 for plot in plots.values())
+
+
+def test_a_sentence_claims_no_gain_that_is_not_there():
+    rng = np.random.default_rng(1)
+    table = pd.DataFrame(rng.normal(0.8, 0.05, (20, 3)), columns=[-1.0, 0.0, 1.0])
+    words = (table, table[::-1].reset_index(drop=True) - 0.03, "flips", 100, "%")
+    assert "No strength shows" in site._compare_curves(*words)
+
+
 def test_the_player_is_short_and_its_text_is_never_markup():
-    script = (site.site_dir() / "explorer.js").read_text("utf-8")
-    assert len(script.splitlines()) <= 350
-    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", script)
-    node = shutil.which("node")
-    if node:
-        subprocess.run([node, "--check", site.site_dir() / "explorer.js"], check=True)
+    markup = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\("
+    for name in ("explorer.js", "plot.js"):
+        script = (site.site_dir() / name).read_text("utf-8")
+        assert len(script.splitlines()) <= 350
+        assert not re.search(markup, script)
+        node = shutil.which("node")
+        if node:
+            subprocess.run([node, "--check", site.site_dir() / name], check=True)
 
 
 def test_the_command_says_where_the_site_is(built, tmp_path):
