@@ -32,11 +32,11 @@ def grad_cam(base: keras.Model, head: Sequence[keras.Layer], images, layer: str)
         2
     """
     middle = base.get_layer(layer).output
-    maps = keras.Model(base.input, middle)(images, training=False)
+    after = [] if middle is base.output else [keras.Model(middle, base.output)]
+    maps = values = keras.Model(base.input, middle)(images, training=False)
     with tf.GradientTape() as tape:
         tape.watch(maps)
-        values = keras.Model(middle, base.output)(maps, training=False)
-        for each in head[:-1]:
+        for each in (*after, *head[:-1]):
             values = each(values)
         score = values @ head[-1].kernel + head[-1].bias  # before the sigmoid; above 0: class 1
         answer = score * tf.sign(score)
