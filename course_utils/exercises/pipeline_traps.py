@@ -286,8 +286,8 @@ def _judge_seeded(observed: Mapping[str, Any]) -> str | None:
     epochs = _read_epochs(observed, "train")
     return _judge_every_photo(epochs, int(observed["probe_seed"])) or _judge_mirrored(
         epochs,
-        "Every epoch shows the same views, though nothing is cached after the draw. With a seed, "
-        "where does `tf.random` begin again?",
+        "Every epoch shows the same views. If nothing is cached after the draw: with a seed, where "
+        "does `tf.random` begin again?",
     )
 
 

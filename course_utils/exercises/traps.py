@@ -223,8 +223,8 @@ Q4 = Question(
         "0.2 of what? The layer's documentation names the default of `value_range`.",
         "`layers.RandomBrightness(0.2, value_range=(0, 1))`.",
     ),
-    explanation="The default of `value_range` is (0, 255). So 0.2 means up to 51 either way: of "
-    "photos with pixels from 0 to 1, about half become black and the rest are far above white. A "
+    explanation="Unless told, the layer takes pixels for 0 to 255. So 0.2 means up to 51 either "
+    "way: of photos with pixels from 0 to 1, half become black and the rest far too bright. A "
     "smaller factor would hide it, 0.2 / 255, but the layer would still clip at 255, so that "
     "bright pixels pass 1. `Rescaling(255)` before and `Rescaling(1 / 255)` after it would do as "
     "well.",

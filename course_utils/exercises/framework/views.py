@@ -30,6 +30,7 @@ from course_utils.exercises.framework.reading import Misread
 STEP = 4  # a fit looks at every fourth pixel of a row and a column
 RETRIES = 4  # other starts for a view that the first fit does not explain
 SAME = 1e-4  # how far pixels that were left alone may be off
+MIDDLE = slice(20, 108)  # of a side, the part that no turn uncovers
 EDGE = 0.96  # beyond it a view may mix its probe with what a turn uncovered
 
 
@@ -105,7 +106,11 @@ def _differ(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def _detail(images: np.ndarray) -> np.ndarray:
-    """How much neighboring pixels differ, apart from the photo's contrast."""
+    """How much neighboring pixels differ, apart from the photo's contrast.
+
+    Only the middle counts, which is there at any angle.
+    """
+    images = images[..., MIDDLE, MIDDLE, :]
     steps = np.diff(images, axis=-2).std(axis=(-3, -2, -1))
     return steps / np.maximum(images.std(axis=(-3, -2, -1)), 1e-9)
 
