@@ -46,7 +46,7 @@ def read_photo(path: str | Path, image_size: tuple[int, int]) -> np.ndarray:
     photos are scaled with antialiasing.
 
     Args:
-        path: An image file of any format that Pillow reads.
+        path: An image file of any format that Pillow reads without another program.
         image_size: (height, width) in pixels.
 
     Returns:
@@ -109,6 +109,8 @@ def _explain(error: Exception, path: str | Path) -> str:
 
 def _normalize(opened: Image.Image, side: int) -> Image.Image:
     """Returns an opened image upright and as RGB."""
+    if opened.format == "EPS":  # Pillow would run Ghostscript on it.
+        raise ValueError("PostScript, which is a program: save it as PNG or JPEG")
     if opened.width * opened.height > MOST_PIXELS:
         raise ValueError(
             f"{opened.width:,} × {opened.height:,} pixels, more than {MOST_PIXELS:,}: scale it down"

@@ -1,6 +1,7 @@
 """A real JupyterLab and a real browser, for the tests of what a student sees and presses."""
 
 import contextlib
+import functools
 import json
 import os
 import secrets
@@ -8,9 +9,11 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import nbformat
@@ -42,6 +45,27 @@ def browser():
         launched = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
         yield launched
         launched.close()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves files and logs nothing."""
+
+    def log_message(self, *words):
+        pass
+
+
+@pytest.fixture(scope="session")
+def site_address(tmp_path_factory):
+    """Where the built site is served, on this machine alone."""
+    from course_utils.lessons import site
+
+    for name in site.BUILDERS:
+        pytest.importorskip(name)
+    built = site.build_site(tmp_path_factory.mktemp("served") / "site").parent
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(built)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
 
 
 class Lab:

@@ -143,7 +143,7 @@ def test_arrow_keys_move_a_slider_and_the_picture(opened):
     handle(opened, "Contrast").focus()
     stronger = wait_for_new_grid(opened, lambda: opened.keyboard.press("ArrowRight"))
     assert stronger != before
-    assert "contrast × 1.55" in opened.locator(".ax-pinned").inner_text()
+    opened.wait_for_selector(".ax-pinned:has-text('contrast × 1.55')")
     assert ask_next_cell(opened)["contrast"] == 0.55
     handle(opened, "Contrast").focus()
     again = wait_for_new_grid(opened, lambda: opened.keyboard.press("ArrowLeft"))
@@ -300,6 +300,40 @@ def test_uploads_are_shown_or_refused_by_name(opened):
     assert opened.get_by_role("combobox", name="which show").is_visible()
     opened.get_by_role("combobox", name="of class").select_option("all")
     opened.get_by_role("combobox", name="which show").wait_for(state="hidden")
+
+
+def test_photos_are_dropped_onto_the_explorer(opened):
+    drop = """(root, kind) => {
+        const canvas = document.createElement('canvas');
+        canvas.width = canvas.height = 64;
+        canvas.getContext('2d').fillStyle = 'green';
+        canvas.getContext('2d').fillRect(0, 0, 64, 64);
+        return new Promise(resolve => canvas.toBlob(blob => {
+            const files = new DataTransfer();
+            files.items.add(new File([blob], 'green.png', {type: 'image/png'}));
+            files.items.add(new File(['<b>'], 'note<i>.txt', {type: 'text/plain'}));
+            for (const name of ['dragover', kind]) {
+                const event = new DragEvent(name, {bubbles: true, cancelable: true});
+                Object.defineProperty(event, 'dataTransfer', {value: files});
+                root.dispatchEvent(event);
+            }
+            resolve(root.classList.contains('ax-dropping'));
+        }));
+    }"""
+    explorer = opened.locator(".augmentation-explorer")
+    assert explorer.evaluate(drop, "dragenter"), "it says that photos may be dropped"
+    dropped = []
+    grid = wait_for_new_grid(opened, lambda: dropped.append(explorer.evaluate(drop, "drop")))
+    assert dropped == [False]
+    opened.wait_for_selector("text=1 photo is shown")
+    assert "note<i>.txt" in opened.locator(".ax-left .ax-text").first.inner_text()
+    middle = np.asarray(Image.open(io.BytesIO(grid)))[40:90, 40:90].reshape(-1, 3).mean(0)
+    assert middle[1] > middle[0] + 40 and middle[1] > middle[2] + 40, "it is green"
+    opened.get_by_role("combobox", name="of class").select_option("all")
+    # The page's own clicks on file inputs are as they were.
+    assert opened.evaluate("!Object.hasOwn(HTMLInputElement.prototype, 'click')")
+    with opened.expect_file_chooser():
+        opened.get_by_role("button", name="Your photos").click()
 
 
 def check_accessibility(page):

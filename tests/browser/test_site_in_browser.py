@@ -1,35 +1,12 @@
 """The site as a visitor sees it: the explorer without a kernel, by keyboard and on a phone."""
 
-import functools
-import threading
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-
 import pytest
-
-from course_utils.lessons import site
 
 CANVAS = "document.querySelector('.player-canvas').toDataURL()"
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *words):
-        pass
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    """Where the built site is served, on this machine alone."""
-    for name in site.BUILDERS:
-        pytest.importorskip(name)
-    built = site.build_site(tmp_path_factory.mktemp("served") / "site").parent
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(built)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-
-
 @pytest.fixture
-def open_page(browser, address):
+def open_page(browser, site_address):
     """Opens a page of the site, and fails if it asked another host or logged an error."""
     contexts, asked, errors = [], [], []
 
@@ -39,13 +16,13 @@ def open_page(browser, address):
         page = context.new_page()
         page.on("request", lambda request: asked.append(request.url))
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(f"{address}/{path}", wait_until="load")
+        page.goto(f"{site_address}/{path}", wait_until="load")
         return page
 
     yield open_at
     for context in contexts:
         context.close()
-    assert asked and all(url.startswith((address, "data:", "blob:")) for url in asked)
+    assert asked and all(url.startswith((site_address, "data:", "blob:")) for url in asked)
     assert not errors
 
 

@@ -22,3 +22,34 @@ const nameIcons = () => {
 const name = () => { nameHandles(); nameIcons(); };
 name();
 new MutationObserver(name).observe(root, { childList: true, subtree: true });
+// Files dropped on the explorer go to its upload button. Its file input is not in the page, so the
+// click that would open it is caught on the way.
+const findInput = () => {
+  let found;
+  HTMLInputElement.prototype.click = function () { found = this; };
+  try {
+    root.querySelector(".widget-upload").click();
+  } finally {
+    delete HTMLInputElement.prototype.click;  // what it inherits comes back
+  }
+  return found;
+};
+const takesFiles = (event) => event.dataTransfer.types.includes("Files")
+  && root.querySelector(".widget-upload");
+root.addEventListener("dragover", (event) => {
+  if (!takesFiles(event)) return;
+  event.preventDefault();
+  root.classList.add("ax-dropping");
+});
+root.addEventListener("dragleave", (event) => {
+  if (!root.contains(event.relatedTarget)) root.classList.remove("ax-dropping");
+});
+root.addEventListener("drop", (event) => {
+  root.classList.remove("ax-dropping");
+  if (!takesFiles(event)) return;
+  event.preventDefault();
+  event.stopPropagation();
+  const input = findInput();
+  input.files = event.dataTransfer.files;
+  input.dispatchEvent(new Event("change"));
+});

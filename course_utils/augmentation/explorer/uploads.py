@@ -1,4 +1,7 @@
-"""Photos that a student uploads in the page: read in memory, nothing is written."""
+"""Photos that a student uploads in the page: read in memory, nothing is written.
+
+The script beside it, `explorer.js`, gives photos that are dropped onto the explorer to the button.
+"""
 
 import html
 from collections.abc import Callable, Mapping
@@ -32,6 +35,7 @@ class Upload:
             accept="image/*",
             multiple=True,
             description="Your photos",
+            tooltip="Choose photos, or drop them onto the explorer",
             layout={"width": "auto"},
         )
         self.button.observe(self._take, "value")

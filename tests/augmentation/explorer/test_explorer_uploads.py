@@ -3,9 +3,13 @@
 import datetime
 import html
 import io
+import re
+import tempfile
+import zipfile
 import zlib
 
 import numpy as np
+import psutil
 import pytest
 from augmentation_helpers import SEED
 from explorer_hands import LESSON, control, descendants, judge, shown_grid, texts, views_of
@@ -30,13 +34,50 @@ def bomb():
     return bytes(content)
 
 
+def swollen():
+    """A PNG of two pixels whose few kilobytes of data unpack to four million."""
+    content = photo(size=(2, 1))
+    start, end = content.index(b"IDAT") - 4, content.index(b"IEND") - 4
+    data = b"IDAT" + zlib.compress(bytes(4_000_000), 9)
+    chunk = (len(data) - 4).to_bytes(4, "big") + data + zlib.crc32(data).to_bytes(4, "big")
+    return content[:start] + chunk + content[end:]
+
+
+def zip_bomb():
+    """A zip file of ten kilobytes that unpacks to ten million bytes."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("car.jpg", bytes(10_000_000))
+    return stream.getvalue()
+
+
+POSTSCRIPT = b"""%!PS-Adobe-3.0 EPSF-3.0
+%%BoundingBox: 0 0 10 10
+%%EndComments
+(here.txt) (w) file closefile
+"""
+DRAWING = (
+    b"""<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"><script>alert(2)</script></svg>"""
+)
 BAD = {
     "page.jpg": b"<html><script>alert(1)</script></html>",
     "empty.png": b"",
     "bomb.png": bomb(),
+    "archive.png": zip_bomb(),
     "cut.png": photo()[:50],
+    "program.gif": b"MZ" + bytes(200),
+    "drawing.svg": DRAWING,
+    "drawing.jpg": DRAWING,
+    "printed.jpg": POSTSCRIPT,
+    "../../outside.png": b"no image",
     "<img src=x onerror=alert(1)>.jpg": b"no image",
+    '"><script>alert(1)</script>.png': b"no image",
+    "&lt;b&gt;.png": b"no image",
 }
+NAMES = (
+    "{}.png", "<b onmouseover=alert(1)>{}.jpg", "{}</p><script>alert(1)</script>.png", "../{}.gif",
+    "{}\n.webp", "javascript:alert({}).png",
+)  # fmt: skip
 
 
 def upload(explorer, files):
@@ -84,23 +125,69 @@ def test_the_student_labels_uploaded_photos(splits):
     assert set(explorer.labels) == {"Truck"} and "model: Truck" not in texts(explorer)
 
 
-def test_bad_files_are_answered_by_name_and_change_nothing(splits, tmp_path, monkeypatch):
-    here = tmp_path / "here"
-    here.mkdir()
-    monkeypatch.chdir(here)
+def assert_nothing_is_alive(shown):
+    """Of all tags in the page, only those that the explorer writes itself."""
+    tags = set(re.findall(r"<\s*/?\s*([a-zA-Z]+)", shown))
+    own = {"p", "b", "small", "span", "div", "pre", "button", "style", "ol", "li", "ul"}
+    assert tags <= own, tags - own
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty folder to work in; temporary files would be seen in it too."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+def test_bad_files_are_answered_by_name_and_change_nothing(splits, here):
     explorer = AugmentationExplorer(splits, LESSON)
     before = shown_grid(explorer)
-    for _ in range(40):
-        upload(explorer, BAD)
-    shown = texts(explorer)
-    for name in BAD:
+    for name, content in BAD.items():
+        upload(explorer, {name: content})
+        shown = texts(explorer)
         assert html.escape(name) in shown
-    assert "the file is empty" in shown and "pixels" in shown
-    assert "<img" not in shown and "<script" not in shown
+        assert_nothing_is_alive(shown)
+    upload(explorer, {name: BAD[name] for name in ("empty.png", "bomb.png", "cut.png")})
+    assert "the file is empty" in texts(explorer) and "more than 67,108,864 pixels" in texts(
+        explorer
+    )
+    upload(explorer, {"printed.jpg": POSTSCRIPT})
+    assert "printed.jpg (PostScript, which is a program" in texts(explorer)
     assert np.array_equal(shown_grid(explorer), before)
     assert not list(here.iterdir()), "nothing is written"
-    upload(explorer, BAD | {"good.png": photo()})
+    upload(explorer, {"good.png": photo(), "page.jpg": BAD["page.jpg"]})
     assert "1 photo is shown" in texts(explorer) and "page.jpg" in texts(explorer)
+
+
+def test_a_photo_with_a_wrong_ending_is_what_its_bytes_say(splits):
+    explorer = AugmentationExplorer(splits)
+    upload(explorer, {"photo.txt": photo(90), "swollen.png": swollen()})
+    assert "2 photos are shown" in texts(explorer)
+
+
+@pytest.mark.slow
+def test_two_hundred_bad_files_are_each_answered_by_name(splits, here):
+    explorer = AugmentationExplorer(splits, LESSON)
+    before, kinds = shown_grid(explorer), list(BAD.values())
+    chance = np.random.default_rng(1)
+    memory = []
+    for number in range(200):
+        name = NAMES[number % len(NAMES)].format(number)
+        content = bytearray(kinds[number % len(kinds)])
+        if number > 50 and len(content) > 60:  # past what says which kind of file it is
+            for place in chance.integers(60, len(content), 20):
+                content[place] = chance.integers(256)
+        upload(explorer, {name: bytes(content)})
+        shown = texts(explorer)
+        assert html.escape(name) in shown, name
+        assert_nothing_is_alive(shown)
+        memory.append(psutil.Process().memory_info().rss)
+    assert np.array_equal(shown_grid(explorer), before)
+    assert not list(here.iterdir()), "nothing is written"
+    assert memory[-1] - memory[50] < 20e6
 
 
 def test_too_many_files_and_long_names(splits):
