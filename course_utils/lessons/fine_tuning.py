@@ -6,8 +6,13 @@ from course_utils.lessons.published import load_results
 
 # What the primary question's verdict says of the idea that lesson 08 tests.
 ANSWERS = {
-    "better": "So here the idea holds: where more weights learn, augmentation does more.",
-    "worse": "So here the idea is refuted: where more weights learn, augmentation does less.",
+    "better": "So here the idea holds: where more weights learn, augmentation helps more.",
+    "worse": "So here the idea is refuted: where more weights learn, augmentation helps less.",
+}
+# Of the same level: questions of the table, and what they are in words.
+FURTHER = {
+    "fresh views": "a new view at every use, in place of 4 stored ones, changes the test loss by",
+    "beside the head alone": "beside the head alone, both augmented, the test loss differs by",
 }
 
 
@@ -20,9 +25,10 @@ def describe_fine_tuning(table: pd.DataFrame | None = None) -> list[str]:
         table: `load_results("fine-tuning-differences")`, which is loaded if it is `None`.
 
     Returns:
-        A sentence for each comparison of a level with the head alone, the primary one first; its
-        answer; what fresh views change; and what each level gives beside the head alone. The
-        differences are in test loss, with 95 % intervals over runs and test photos.
+        How much more augmentation changes with block 5 than with the head alone, which is the
+        primary question, and its answer; the same for the other levels; for block 5, what fresh
+        views change, and what it gives beside the head alone. The differences are in test loss,
+        with 95 % intervals over runs and test photos.
 
     Raises:
         ValueError: If the runs have not been published.
@@ -32,36 +38,33 @@ def describe_fine_tuning(table: pd.DataFrame | None = None) -> list[str]:
         >>> row |= {"measure": "loss", "difference": -0.02, "photos_low": -0.03, "pairs": 10}
         >>> row |= {"photos_high": -0.01, "verdict": "better", "primary": True, "detectable": 0.01}
         >>> describe_fine_tuning(pd.DataFrame([row]))[1]
-        'So here the idea holds: where more weights learn, augmentation does more.'
+        'So here the idea holds: where more weights learn, augmentation helps more.'
     """
     table = load_results("fine-tuning-differences") if table is None else table
     asked = table[table["measure"] == "loss"].sort_values("primary", ascending=False, kind="stable")
-    said = []
-    for row in asked.itertuples():
-        numbers = f"{row.difference:+.3f} ({row.photos_low:+.3f} to {row.photos_high:+.3f})"
-        if row.question == "more than for the head":
+    primary, *others = asked[asked["question"] == "more than for the head"].itertuples()
+    said = [_tell_more(primary), _answer(primary), *map(_tell_more, others)]
+    about = asked[asked["level"] == primary.level].set_index("question")
+    for question, words in FURTHER.items():
+        if question in about.index:
+            row = about.loc[question]
             said.append(
-                f"{row.level}: augmentation changes the test loss by {numbers} more than for the "
-                f"head alone, in {row.pairs} pairs of runs: {_compare(row.verdict)}."
+                f"{primary.level}: {words} {_write(row)}, {row.pairs} pairs: {row.verdict}."
             )
-        elif row.question == "fresh views":
-            said.append(
-                f"{row.level}: a new view at every use in place of stored ones changes the test "
-                f"loss by {numbers}, in {row.pairs} pairs: {row.verdict}."
-            )
-        elif row.question == "beside the head alone":
-            said.append(
-                f"{row.level}: with augmentation, its test loss is that of the head alone "
-                f"{numbers}: {row.verdict}."
-            )
-        if row.primary:
-            said.append(_answer(row))
     return said
 
 
-def _compare(verdict: str) -> str:
-    """Returns a verdict on a difference of differences in plain words."""
-    return {"better": "it does more", "worse": "it does less"}.get(verdict, verdict)
+def _tell_more(row) -> str:
+    """Returns a difference of differences as a sentence."""
+    word = {"better": "augmentation helps more", "worse": "augmentation helps less"}
+    return (
+        f"{row.level}, compared with the head alone: what augmentation changes differs by "
+        f"{_write(row)}, {row.pairs} pairs of runs: {word.get(row.verdict, row.verdict)}."
+    )
+
+
+def _write(row) -> str:
+    return f"{row.difference:+.3f} ({row.photos_low:+.3f} to {row.photos_high:+.3f})"
 
 
 def _answer(row) -> str:

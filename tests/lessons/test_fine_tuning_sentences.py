@@ -24,16 +24,16 @@ def make_table(verdict, difference):
 @pytest.mark.parametrize(
     ("verdict", "difference", "compared", "answer"),
     [
-        ("better", -0.02, "it does more", "the idea holds"),
-        ("worse", 0.02, "it does less", "the idea is refuted"),
+        ("better", -0.02, "augmentation helps more", "the idea holds"),
+        ("worse", 0.02, "augmentation helps less", "the idea is refuted"),
         ("can't tell", -0.001, "can't tell", "of 0.013 or more"),
         ("practically the same (within ±0.01)", 0.001, "the same", "the idea does not hold"),
     ],
 )
 def test_the_answer_is_that_of_the_primary_comparison(verdict, difference, compared, answer):
     said = describe_fine_tuning(make_table(verdict, difference))
-    assert len(said) == 5 and said[0].startswith("block 5 and head: augmentation changes")
+    assert len(said) == 5 and said[0].startswith("block 5 and head, compared")
     assert compared in said[0] and answer in said[1]
     numbers = f"{difference:+.3f} ({difference - 0.01:+.3f} to {difference + 0.01:+.3f})"
     assert all(numbers in sentence for sentence in (said[0], *said[2:]))
-    assert "in 3 pairs" in said[3]
+    assert "3 pairs" in said[3] and "stored" in said[3] and "both augmented" in said[4]
