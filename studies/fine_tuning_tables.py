@@ -7,7 +7,7 @@ import pandas as pd
 
 from course_utils.evaluation.comparison import MARGINS, choose_word
 from course_utils.evaluation.runs import is_right
-from course_utils.evaluation.statistics import correct_by_holm, estimate_difference
+from course_utils.evaluation.statistics import LEAST_SEEDS, correct_by_holm, estimate_difference
 from course_utils.training.heads import measure_losses
 
 NONE, STORED, FRESH = "none", "flip + contrast", "flip + contrast, fresh views"
@@ -93,6 +93,8 @@ def list_differences(
     table["primary"] = primary
     table["verdict"] = [
         choose_word(row.measure, row.difference, row.p_holm, row.p_same, MARGINS[row.measure])
+        if row.pairs >= LEAST_SEEDS
+        else "can't tell"  # as in comparisons: two pairs are too few
         for row in table.itertuples()
     ]
     return table
