@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+import course_utils
 from course_utils.core.environment import project_dir
 
 LESSONS = sorted((project_dir() / "notebooks").glob("[0-9][0-9]-*.ipynb"))
@@ -19,7 +20,7 @@ def test_every_lesson_is_complete(path):
     assert first.startswith("# "), f"{path.name}: the first cell begins with `# ` and the title."
     uses_kit = "import course_utils" in text and not path.name.startswith("00")
     assert "start_lesson(" in text or not uses_kit, f"{path.name}: call start_lesson."
-    assert not re.search(r"\b[A-Z]{3,} [A-Z]{3,} [A-Z]{2,}\b", text), (
+    assert not re.search(r"\b[A-Z]{4,} [A-Z]{2,} ?[A-Z]*\b|SHORT-NAME|LESSON'S NAME", text), (
         f"{path.name}: words of the template are left."
     )
     assert any(cell["execution_count"] for cell in code), (
@@ -39,3 +40,9 @@ def test_every_lesson_has_its_rows(path, page):
     assert re.search(rf"^\| \[?`?{number}", text, re.MULTILINE), (
         f"{page}: the table of lessons has no row that begins with {number}."
     )
+
+
+def test_the_template_s_cell_runs(make_splits):
+    cells = json.loads((project_dir() / "templates/lesson.ipynb").read_text("utf-8"))["cells"]
+    (code,) = [code for cell in cells if "plot_photos" in (code := "".join(cell["source"]))]
+    exec(code, {"cu": course_utils, "splits": make_splits(8, 4)})
