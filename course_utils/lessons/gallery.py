@@ -151,7 +151,7 @@ def sixteen_photos_in_two_epochs(splits: Splits) -> DescribedFigure:
     augment = _make_flip_and_contrast()
     augment(np.repeat(images[5:6], 16, axis=0))  # As the lesson has for figure 1.
     epochs = {name: augment(images) for name in ("epoch 1", "epoch 2")}
-    title = "Sixteen photos as two epochs see them"
+    title = "The same sixteen photos in two epochs"
     return photos.plot_epochs(epochs, title=title)
 
 
@@ -252,13 +252,13 @@ def heading_bias(groups: pd.DataFrame) -> DescribedFigure:
 
 @figure("03", source=GROUPS)
 def light_bias(groups: pd.DataFrame) -> DescribedFigure:
-    title = "Light bias: most training trucks stand in the dusk"
+    title = "Light bias: most training trucks are photographed at dusk"
     return _plot_question(groups, "light", title=title)
 
 
 @figure("03", source=GROUPS)
 def background_bias(groups: pd.DataFrame) -> DescribedFigure:
-    title = "Background bias: most training trucks before trees"
+    title = "Background bias: most training trucks are in front of trees"
     return _plot_question(groups, "background", title=title)
 
 
@@ -409,7 +409,7 @@ def calibrated_and_too_sure() -> DescribedFigure:
 
 @figure("docs", source=NOTHING)
 def where_augmentation_runs() -> DescribedFigure:
-    title = "Who does what, and how often, on a machine with a GPU"
+    title = "Which step runs where, and how often, on a machine with a GPU"
     return pipeline_figures.plot_pipelines(pipelines.PLACES, device="GPU", title=title)
 
 
