@@ -10,7 +10,16 @@ from matplotlib.figure import Figure
 
 import course_utils
 from course_utils.core.environment import project_dir
-from course_utils.figures import base, comparisons, curves, lines, photos, pipelines, trends
+from course_utils.figures import (
+    base,
+    comparisons,
+    curves,
+    lines,
+    photos,
+    pipelines,
+    reliability,
+    trends,
+)
 
 PNG = b"\x89PNG\r\n\x1a\n"
 IMAGES = np.random.default_rng(0).random((4, 8, 8, 3)).astype("float32")
@@ -62,6 +71,11 @@ DRAW = {
         {"model": [("augment", "CPU", "once")]}, device="CPU", title="Title"
     ),
     "plot_policies": lambda: photos.plot_policies(IMAGES[0], {"flip": IMAGES}, title="Title"),
+    "plot_reliability": lambda: reliability.plot_reliability(
+        {"none": pd.DataFrame({"probability": [0.1], "fraction": [0.2], "photos": [10]})},
+        outcome="Truck",
+        title="Title",
+    ),
     "plot_robustness": lambda: trends.plot_robustness(make_runs(), title="Title"),
     "plot_seed_bands": lambda: curves.plot_seed_bands({"none": make_runs()}, title="Title"),
     "plot_subgroups": lambda: comparisons.plot_subgroups(
