@@ -15,6 +15,12 @@ def describe_tricks(table: pd.DataFrame | None = None) -> list[str]:
     Args:
         table: `load_results("beyond-differences")`, which is loaded if it is `None`.
 
+    Returns:
+        The sentences, in the table's order behind the first.
+
+    Raises:
+        ValueError: If the comparisons have not been published.
+
     Example:
         >>> row = {"where": "pixels", "trick": "MixUp", "baseline": "none", "primary": False}
         >>> row |= {"difference": -0.02, "photos_low": -0.03, "photos_high": -0.01}
