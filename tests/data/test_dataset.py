@@ -333,7 +333,7 @@ def test_synthetic_vehicles_come_last(tmp_path, monkeypatch, no_variable):
 def test_synthetic_vehicles_come_when_asked_for(own_cache):
     splits = load_quietly(SMALL)  # COURSE_DATA_DIR=synthetic, as all tests have it
     assert splits.source == (
-        "Synthetic vehicles from the course kit, as the environment variable COURSE_DATA_DIR asks."
+        "Synthetic vehicles from the course kit (set by the environment variable COURSE_DATA_DIR)."
     )
     assert splits.class_names == CLASS_NAMES
     assert splits.counts.loc["train"].tolist() == [7, 7]
