@@ -249,7 +249,7 @@ def load_car_or_truck(
     Example:
         >>> splits = load_car_or_truck(chosen, folder="synthetic")
         >>> splits.source
-        'Synthetic vehicles from the course kit, as the argument `folder` asks.'
+        'Synthetic vehicles from the course kit (set by the argument `folder`).'
     """
     if not isinstance(chosen, Settings):
         raise TypeError(

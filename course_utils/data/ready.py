@@ -37,7 +37,7 @@ def prepare_photos(
 
     Example:
         >>> folder = prepare_photos(chosen, folder="synthetic")
-        Synthetic vehicles from the course kit, as the argument `folder` asks.
+        Synthetic vehicles from the course kit (set by the argument `folder`).
         >>> sorted(path.name for path in folder.iterdir())
         ['train', 'valid']
     """

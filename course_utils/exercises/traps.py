@@ -117,10 +117,10 @@ def _judge_built(observed: Mapping[str, Any]) -> str | None:
             "In training the base gets every photo as it is. The layer is made, but follow the "
             "names: whose output goes into the base?"
         )
-    if (flags == flags[0]).all():
-        return "In training the same photos are mirrored each time. Make new random draws."
     if (flags == flags[:, :1]).all():
         return "All photos of a batch are mirrored together. Make a random draw for each photo."
+    if (flags == flags[0]).all():
+        return "In training the same photos are mirrored each time. Make new random draws."
     if not distributions.fits_fraction(int(flags.sum()), flags.size, 0.5):
         return f"{flags.mean():.0%} of the views are mirrored. Half of them should be."
     return None
@@ -248,22 +248,36 @@ def _judge_turn(observed: Mapping[str, Any]) -> str | None:
     table = reading.views
     plain = table[table["strangeness"] <= STRANGE]
     angles = plain["angle"]
-    if len(plain) > len(table) / 2 and plain["mirrored"].any():
-        return (
-            "Some views are mirrored. Of the digits only 0, 1 and 8 stay what they are: a mirrored "
-            "2 or 7 is no digit at all."
-        )
-    if len(plain) > len(table) / 2 and angles.abs().max() > 120:
-        return (
-            f"Some views are turned by up to {angles.abs().max():.0f}°, so a 6 becomes a 9 and "
-            "keeps the label 6. Which unit does `factor` have?"
-        )
-    if mistake := judge_pixels(reading):
+    mistake = _judge_plain(plain) if len(plain) > len(table) / 2 else None
+    if mistake := mistake or judge_pixels(reading):
         return mistake
     if len(plain) < len(table):
         return (
             "Some views are changed in a way that turning does not explain: parts are covered, "
             "distorted or grainy. Leave out what the task does not ask for."
+        )
+    if (plain["contrast"] - 1).abs().max() > 0.05 or plain["brightness"].abs().max() > 0.05:
+        return "Brightness or contrast changes too. The task turns digits, nothing else."
+    return judge_draws(reading) or _judge_angles(angles) or judge_predicted(reading)
+
+
+def _judge_plain(plain) -> str | None:
+    """What is wrong with where the pixels of the views that could be read went, or `None`."""
+    if plain["mirrored"].any():
+        return (
+            "Some views are mirrored. Of the digits only 0, 1 and 8 stay what they are: a mirrored "
+            "2 or 7 is no digit at all."
+        )
+    angles = plain["angle"].abs()
+    if angles.max() > 120 and ((angles < ANGLE) | (angles > 180 - ANGLE)).all():
+        return (
+            "Some views are upside down, so a 6 becomes a 9 and keeps the label 6, and no view "
+            "leans. `RandomFlip()` without a mode mirrors both ways at once."
+        )
+    if angles.max() > 120:
+        return (
+            f"Some views are turned by up to {angles.max():.0f}°, so a 6 becomes a 9 and keeps the "
+            "label 6. Which unit does `factor` have?"
         )
     if (
         (plain["shift"] > MOVED)
@@ -271,9 +285,7 @@ def _judge_turn(observed: Mapping[str, Any]) -> str | None:
         | (plain["stretch"] - 1 > RESIZED)
     ).any():
         return "Some views are moved, resized or distorted. The task turns digits, nothing else."
-    if (plain["contrast"] - 1).abs().max() > 0.05 or plain["brightness"].abs().max() > 0.05:
-        return "Brightness or contrast changes too. The task turns digits, nothing else."
-    return judge_draws(reading) or _judge_angles(angles) or judge_predicted(reading)
+    return None
 
 
 def _judge_angles(angles) -> str | None:

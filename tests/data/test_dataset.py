@@ -338,7 +338,7 @@ def test_synthetic_vehicles_come_when_asked_for(own_cache):
     assert splits.class_names == CLASS_NAMES
     assert splits.counts.loc["train"].tolist() == [7, 7]
     again = load_quietly(SMALL, folder="synthetic")
-    assert again.source == "Synthetic vehicles from the course kit, as the argument `folder` asks."
+    assert again.source == "Synthetic vehicles from the course kit (set by the argument `folder`)."
     np.testing.assert_array_equal(again.train.keys, splits.train.keys)
     # A train vehicle never stands among the valid ones.
     assert not set(splits.train.keys.tolist()) & set(splits.valid.keys.tolist())

@@ -235,9 +235,11 @@ WRONG = {
         ("def build(base):\n    return keras.Sequential([layers.RandomFlip('horizontal'), base])",
          "one number for each photo"),
         ("class Together(layers.Layer):\n"
+         "    uses = 0\n"
          "    def call(self, images, training=None):\n"
          "        if not training:\n            return images\n"
-         "        return images[:, :, ::-1] if np.random.random() < 0.5 else images\n"
+         "        self.uses += 1\n"
+         "        return images[:, :, ::-1] if self.uses % 2 else images\n"
          "def build(base):\n"
          "    return keras.Sequential([Together(), base, layers.Flatten(), layers.Dense(1)])",
          "mirrored together"),
@@ -245,7 +247,7 @@ WRONG = {
     "q4": [
         ("brighten = layers.RandomBrightness(0.2)", "What is 20 % of"),
         ("brighten = layers.RandomBrightness(0.2 / 255)", "Pixels leave [0, 1]"),
-        ("brighten = [layers.RandomBrightness(0.2), layers.Rescaling(1 / 255)]", "too little"),
+        ("brighten = [layers.RandomBrightness(0.2), layers.Rescaling(1 / 255)]", "far too dark"),
         ("brighten = layers.RandomBrightness((0, 0.2), value_range=(0, 1))", "one way only"),
         ("brighten = layers.RandomBrightness(0.4, value_range=(0, 1))", "too much"),
         ("brighten = layers.RandomBrightness(0.1, value_range=(0, 1))", "too little"),
@@ -301,7 +303,8 @@ WRONG = {
     ],
     "q7": [
         ("turn = layers.RandomRotation(0.5)", "a 6 becomes a 9"),
-        ("turn = layers.RandomFlip()", "Some views are mirrored"),
+        ("turn = layers.RandomFlip()", "mirrors both ways at once"),
+        ("turn = layers.RandomFlip('horizontal')", "Some views are mirrored"),
         ("turn = layers.RandomRotation(np.deg2rad(15))", "fraction of a full turn"),
         ("turn = layers.RandomRotation(15 / 180)", "too far"),
         ("turn = layers.RandomRotation(5 / 360)", "too little"),
@@ -311,7 +314,6 @@ WRONG = {
         ("turn = cu.Augmentation(rotation=15, noise=0.1)", "does not explain"),
         ("turn = cu.Augmentation(rotation=15, brightness=0.2)", "Brightness or contrast"),
         ("turn = []", "Nothing is turned"),
-        ("turn = layers.RandomRotation(15)", "failed"),
     ],
     "q8": [
         (TUNE.format(FREE, "'adam'"), "Which learning rate"),

@@ -113,7 +113,7 @@ STORABLE = {
 def test_what_depends_on_photo_and_seed_alone_is_admitted(name, make_base):
     notes = check_storable([STORABLE[name]], make_base(), SIZE)
     assert bool(notes) == (name == "RandAugment")
-    assert all("once per batch in `fit`" in note for note in notes)
+    assert all("chooses its transformations once per batch" in note for note in notes)
 
 
 def test_random_states_stand_where_they_stood_after_a_probe(make_base):

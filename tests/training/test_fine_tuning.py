@@ -95,7 +95,7 @@ def test_predict_keeps_the_photos_own_order_and_takes_the_kit_s_photos_alone(mak
     splits, model = make_splits(), build_model(build_base())
     expected = model.predict(splits.train.unshuffled(), verbose=0)
     for method in ("stored_features", "in_model"):
-        found = predict(model, splits.train, method=method)
+        found = predict(model, splits.train, method=method, precision="float32")
         np.testing.assert_allclose(found, expected, atol=1e-5)
     with pytest.raises(TypeError, match="splits_from_arrays"):
         predict(model, splits.train.read([0]))

@@ -4,6 +4,7 @@ Longer than 350 lines because both ways of training are compared on the same fix
 """
 
 import os
+import re
 import signal
 import threading
 
@@ -500,7 +501,7 @@ def test_a_line_says_which_way_why_and_how_long(make_base, make_splits, capsys):
     said = capsys.readouterr().out
     assert "stored features on the" in said and "as asked" in said
     # 64 train photos clean and in two views, 32 valid ones clean.
-    assert "Running 224 images" in said and "float32" in said and "measured now" in said
+    assert re.search(r"Running 224 images .*about \d", said)
     train(model, make_splits(), **options, method="stored_features")
     assert "Using cached features" in capsys.readouterr().out
     train(model, make_splits(), **options, method="in_model")

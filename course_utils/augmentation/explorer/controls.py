@@ -65,8 +65,6 @@ class Later:
         >>> greeting = Later(lambda: print("hello"))
         >>> greeting.now()
         hello
-        >>> greeting.soon()  # where nothing waits, as in a script, at once
-        hello
     """
 
     def __init__(self, action: Callable[[], None]):
