@@ -52,14 +52,21 @@ class Patterns:
         Returns:
             Shapes (photos, points) and (photos, points, 2).
         """
-        x, y = (points[:, :, None, axis] - self.centers[:, None, :, axis] for axis in (0, 1))
-        inverse = 1 / self.widths[:, None] ** 2
-        bumps = self.heights[:, None] * np.exp(-(x**2 + y**2) * (inverse / 2))
-        light = 0.5 + bumps.sum(axis=-1)
-        if not slopes:
-            return light, None
-        weighted = -bumps * inverse
-        return light, np.stack([(weighted * x).sum(axis=-1), (weighted * y).sum(axis=-1)], axis=-1)
+        light = np.full(points.shape[:2], 0.5)
+        slope = np.zeros(points.shape) if slopes else None
+        across, down = points[..., 0], points[..., 1]
+        # One bump after the other: long rows are summed far faster than rows of six.
+        for bump in range(BUMPS):
+            x = across - self.centers[:, bump, None, 0]
+            y = down - self.centers[:, bump, None, 1]
+            inverse = 1 / self.widths[:, bump, None] ** 2
+            height = self.heights[:, bump, None] * np.exp((x * x + y * y) * (-inverse / 2))
+            light += height
+            if slopes:
+                height *= -inverse
+                slope[..., 0] += height * x
+                slope[..., 1] += height * y
+        return light, slope
 
     def take(self, places: np.ndarray) -> "Patterns":
         """Returns the probes at some places, which may repeat."""

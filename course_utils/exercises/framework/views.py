@@ -29,6 +29,8 @@ from course_utils.exercises.framework.reading import Misread
 
 STEP = 4  # a fit looks at every fourth pixel of a row and a column
 RETRIES = 4  # other starts for a view that the first fit does not explain
+PILOTS = 48  # of these views, how many try another start before the others do
+DOUBTFUL = 0.01  # a view's strangeness above which another start may explain it better
 SAME = 1e-4  # how far pixels that were left alone may be off
 MIDDLE = slice(20, 108)  # of a side, the part that no turn uncovers
 EDGE = 0.96  # beyond it a view may mix its probe with what a turn uncovered
@@ -143,17 +145,22 @@ def read_views(patterns: Patterns, made: np.ndarray) -> pd.DataFrame:
     patterns = patterns.take(np.tile(np.arange(len(patterns.tints)), batches))
     found = _explain(patterns, seen, light, dark, bright, _best(sides))
     for _ in range(RETRIES):
-        # A start near the wrong turn may end in another valley: try the next best one.
-        doubtful = np.flatnonzero(found["strangeness"] > 0.01)
-        if not len(doubtful):
-            break
-        again = _explain(
-            patterns.take(doubtful),
-            *(each[doubtful] for each in (seen, light, dark, bright)),
-            _best(sides, doubtful),
-        )
-        better = (again["strangeness"] < found["strangeness"].iloc[doubtful].to_numpy()).to_numpy()
-        found.iloc[doubtful[better]] = again[better]
+        # A start near the wrong turn may end in another valley: try the next best one. Where it
+        # explains none of the first views, no others are tried: noise is noise in all of them.
+        doubtful = np.flatnonzero(found["strangeness"] > DOUBTFUL)
+        for places in (doubtful[:PILOTS], doubtful[PILOTS:]):
+            if not len(places):
+                break
+            again = _explain(
+                patterns.take(places),
+                *(each[places] for each in (seen, light, dark, bright)),
+                _best(sides, places),
+            )
+            before = found["strangeness"].iloc[places].to_numpy()
+            better = (again["strangeness"] < before).to_numpy()
+            found.iloc[places[better]] = again[better]
+            if not (again["strangeness"] <= DOUBTFUL).any():
+                break
     return found
 
 
@@ -236,27 +243,29 @@ def _fit(patterns: Patterns, points, light, inside, matrix):
     """
     disc = (points**2).sum(axis=1) < 0.9
     points, light, inside = points[disc], light[:, disc], inside[:, disc]
-    shift = np.zeros((len(light), 2))
+    matrix, shift = matrix.copy(), np.zeros((len(light), 2))
     gain, offset = np.ones(len(light)), np.zeros(len(light))
+    moving = np.arange(len(light))  # the views whose fit has not come to rest
     for _ in range(10):
-        source = points @ matrix.transpose(0, 2, 1) + shift[:, None]
-        pure, slope = patterns.luminance(source)
-        pure = pure - 0.5
-        used = inside & (np.abs(source) < EDGE).all(axis=-1)
-        scaled = gain[:, None, None] * slope
-        columns = [pure[..., None], np.ones_like(pure)[..., None]]
-        columns += [scaled[..., :1] * points, scaled[..., 1:] * points, scaled]
-        columns = np.concatenate(columns, axis=-1) * used[..., None]
-        wanted = light - 0.5 - gain[:, None] * pure - offset[:, None]
-        across = columns.transpose(0, 2, 1)
-        normal = across @ columns + 1e-6 * np.eye(8)
-        step = np.linalg.solve(normal, across @ wanted[..., None])[..., 0]
-        gain, offset = gain + step[:, 0], offset + step[:, 1]
+        source = points @ matrix[moving].transpose(0, 2, 1) + shift[moving, None]
+        pure, slope = patterns.take(moving).luminance(source)
+        pure -= 0.5
+        used = inside[moving] & (np.abs(source) < EDGE).all(axis=-1)
+        scaled = gain[moving, None, None] * slope
+        rows = [pure, np.ones_like(pure)]
+        rows += [scaled[..., axis] * points[:, other] for axis in (0, 1) for other in (0, 1)]
+        rows = np.stack([*rows, scaled[..., 0], scaled[..., 1]], axis=1) * used[:, None]
+        wanted = light[moving] - 0.5 - gain[moving, None] * pure - offset[moving, None]
+        normal = rows @ rows.transpose(0, 2, 1) + 1e-6 * np.eye(8)
+        step = np.linalg.solve(normal, rows @ wanted[..., None])[..., 0]
+        gain[moving] += step[:, 0]
+        offset[moving] += step[:, 1]
         # Small steps only: a view that is no view of the probe must not run away.
         bounded = np.clip(step[:, 2:], -0.2, 0.2)
-        matrix = np.clip(matrix + bounded[:, :4].reshape(-1, 2, 2), -3, 3)
-        shift = np.clip(shift + bounded[:, 4:], -1, 1)
-        if np.abs(step).max() < 1e-5:
+        matrix[moving] = np.clip(matrix[moving] + bounded[:, :4].reshape(-1, 2, 2), -3, 3)
+        shift[moving] = np.clip(shift[moving] + bounded[:, 4:], -1, 1)
+        moving = moving[np.abs(step).max(axis=1) >= 1e-5]
+        if not len(moving):
             break
     return matrix, shift, gain, offset
 
