@@ -69,7 +69,7 @@ def plot_reliability(
         ax.plot(table["probability"], table["fraction"], label=labels[name], markersize=4, **look)
         areas = LARGEST**2 * table["photos"] / table["photos"].max()
         ax.scatter(table["probability"], table["fraction"], s=areas, alpha=0.5, **look)
-    ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
+    ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     ax.set_xlabel(f"predicted probability of {outcome}")
     ax.set_ylabel(f"fraction that is {outcome}")
     add_legend_below(fig, ax, note="in brackets: mean distance from the diagonal", columns=2)

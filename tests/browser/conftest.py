@@ -31,7 +31,9 @@ def leave_out(reason):
     pytest.skip(reason)
 
 
-@pytest.fixture(scope="session")
+# For one file of tests: while Playwright runs, its event loop runs too, and the explorer would wait
+# with its words in whatever test came next.
+@pytest.fixture(scope="module")
 def browser():
     """Chromium without a window."""
     try:

@@ -7,6 +7,7 @@ import io
 import json
 import re
 
+import looks
 import numpy as np
 import pytest
 from PIL import Image
@@ -323,9 +324,11 @@ def test_photos_are_dropped_onto_the_explorer(opened):
     explorer = opened.locator(".augmentation-explorer")
     assert explorer.evaluate(drop, "dragenter"), "it says that photos may be dropped"
     dropped = []
-    grid = wait_for_new_grid(opened, lambda: dropped.append(explorer.evaluate(drop, "drop")))
+    wait_for_new_grid(opened, lambda: dropped.append(explorer.evaluate(drop, "drop")))
     assert dropped == [False]
     opened.wait_for_selector("text=1 photo is shown")
+    opened.wait_for_selector("text=note<i>.txt")
+    grid = read_grid(opened)
     assert "note<i>.txt" in opened.locator(".ax-left .ax-text").first.inner_text()
     middle = np.asarray(Image.open(io.BytesIO(grid)))[40:90, 40:90].reshape(-1, 3).mean(0)
     assert middle[1] > middle[0] + 40 and middle[1] > middle[2] + 40, "it is green"
@@ -343,7 +346,7 @@ def check_accessibility(page):
 
 
 def test_every_control_is_reached_by_the_tab_key(opened):
-    opened.get_by_role("combobox", name="Show").focus()
+    opened.get_by_role("combobox", name="Show", exact=True).focus()
     reached = []
     for _ in range(85):
         reached.append(
@@ -376,21 +379,44 @@ def test_every_control_is_reached_by_the_tab_key(opened):
     assert len(views) == 16
 
 
-def test_all_is_seen_at_once_and_a_screen_reader_can_use_it(themed):
+def test_all_is_seen_at_once_and_a_screen_reader_can_use_it(themed, tmp_path):
     explorer = themed.locator(".augmentation-explorer").first
     assert explorer.bounding_box()["height"] <= 900
+    looks.compare(explorer, f"explorer-1280-{themed.theme.split()[-1].lower()}", tmp_path)
     grid = themed.locator(".ax-stack").bounding_box()
     sliders = themed.locator(".ax-right").bounding_box()
     assert 480 <= grid["width"] <= 520 and sliders["x"] > grid["x"] + grid["width"]
     check_accessibility(themed)
 
 
-def test_the_layout_holds_at_900_pixels(themed):
+def test_a_changed_look_is_noticed(themed):
+    explorer = themed.locator(".augmentation-explorer").first
+    before = looks.shrink(explorer.screenshot(animations="disabled"))
+    for style in (
+        ".ax-stack { visibility: hidden }",
+        ".ax-stack img { filter: invert(1) }",
+        ".augmentation-explorer { background: rebeccapurple }",
+        ".ax-right { transform: translateX(60px) }",
+        ".augmentation-explorer { zoom: 1.1 }",
+    ):
+        added = themed.add_style_tag(content=style)
+        after = looks.shrink(explorer.screenshot(animations="disabled"))
+        added.evaluate("one => one.remove()")
+        assert looks.find_difference(before, after) > looks.SHARE, style
+    # Another font is no other look.
+    added = themed.add_style_tag(content=".augmentation-explorer * { font-family: serif }")
+    after = looks.shrink(explorer.screenshot(animations="disabled"))
+    added.evaluate("one => one.remove()")
+    assert looks.find_difference(before, after) <= looks.SHARE
+
+
+def test_the_layout_holds_at_900_pixels(themed, tmp_path):
     page, theme = themed, themed.theme
     page.set_viewport_size({"width": 900, "height": 1000})
     explorer = page.locator(".augmentation-explorer").first
     explorer.scroll_into_view_if_needed()
     page.wait_for_timeout(300)
+    looks.compare(explorer, f"explorer-900-{theme.split()[-1].lower()}", tmp_path)
     boxes = page.evaluate(
         """() => {
             const root = document.querySelector('.augmentation-explorer');

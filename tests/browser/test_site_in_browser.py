@@ -1,5 +1,6 @@
 """The site as a visitor sees it: the explorer without a kernel, by keyboard and on a phone."""
 
+import looks
 import pytest
 
 CANVAS = "document.querySelector('.player-canvas').toDataURL()"
@@ -199,9 +200,10 @@ def test_a_moved_slider_is_painted_within_a_frame(explorer):
 
 @pytest.mark.parametrize("width", [390, 900, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_pages_fit_and_pass_axe(explorer, width, scheme):
+def test_pages_fit_and_pass_axe(explorer, width, scheme, tmp_path):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     page = explorer(viewport={"width": width, "height": 844}, color_scheme=scheme)
+    looks.compare(page.locator(".explorer-player"), f"site-{width}-{scheme}", tmp_path)
     page.get_by_label("Ask lesson 01's model").check()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     found = axe.Axe().run(page, context=".explorer-player")

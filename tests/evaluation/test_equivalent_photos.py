@@ -48,7 +48,9 @@ def test_what_lies_beyond_the_numbers_measured_is_not_made_up():
     )
     worse = find_equivalent_photos(make_table(0.5), "flip", "none")
     assert worse.loc[100, ["worth", "low", "high"]].tolist() == [0] * 3
-    assert "equivalent to less than 100 (the smallest measured) with 'none'" in worse.loc[100, "says"]
+    assert (
+        "equivalent to less than 100 (the smallest measured) with 'none'" in worse.loc[100, "says"]
+    )
     assert worse.loc[250, "worth"] == pytest.approx(125)
 
 
