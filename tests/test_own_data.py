@@ -19,12 +19,14 @@ def collect(*words, **environment):
     return outcome.stdout + outcome.stderr
 
 
+@pytest.mark.slow
 def test_the_header_says_that_own_photos_are_ignored():
     said = collect("tests/test_style.py", COURSE_DATA_DIR="/my/photos")
     assert "synthetic vehicles in the quick profile" in said, said
     assert "COURSE_DATA_DIR=/my/photos is ignored" in said, said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["notebooks/exercises", "."])
 def test_own_data_collects_notebooks_only_and_compares_nothing(place):
     said = collect("--own-data", place, COURSE_DATA_DIR="/my/photos")

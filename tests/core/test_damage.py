@@ -222,6 +222,7 @@ def test_damaged_features(own_cache, folders, base, take, damage_often):
     damage_often(own_cache / "features", use, count, others=others)
 
 
+@pytest.mark.slow
 def test_damaged_comparisons(own_cache, folders, base, take, damage_often):
     options = {"seeds": 2, "views": 2, "precision": "float32", "progress": False}
 

@@ -13,6 +13,8 @@ from course_utils.core import environment
 from course_utils.evaluation.compare import compare
 from course_utils.features import forward
 
+pytestmark = pytest.mark.slow
+
 distributed = pytest.importorskip("distributed", reason="needs the extra `cluster`")
 
 POLICIES = {

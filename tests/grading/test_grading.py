@@ -171,6 +171,7 @@ def test_where_nothing_isolates_grading_refuses(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.skipif(not shutil.which("bwrap"), reason="needs Bubblewrap")
 @pytest.mark.skipif(sandbox.find_isolation() != sandbox.BWRAP, reason="Bubblewrap may not run here")
+@pytest.mark.slow
 def test_some_of_the_made_class_get_what_they_deserve(tmp_path, prepared_weights):
     # All thirty: python tests/grading/made_class.py
     names = ("honest-1", "damaged-9", "hostile-4", "hostile-9")

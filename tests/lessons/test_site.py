@@ -36,6 +36,7 @@ def built(tmp_path_factory):
     return site.build_site(tmp_path_factory.mktemp("built") / "site").parent
 
 
+@pytest.mark.slow
 def test_each_lesson_and_page_has_its_page(built):
     for path in list_lessons().values():
         assert (built / path.relative_to(environment.project_dir())).with_suffix(".html").is_file()
@@ -212,6 +213,7 @@ def test_the_player_is_short_and_its_text_is_never_markup():
             subprocess.run([node, "--check", site.site_dir() / name], check=True)
 
 
+@pytest.mark.slow
 def test_the_command_says_where_the_site_is(built, tmp_path):
     words = [sys.executable, "-m", "course_utils", "site", "--out", str(tmp_path / "out")]
     ended = subprocess.run(words, capture_output=True, text=True)

@@ -11,6 +11,8 @@ from course_utils.models.classifier import build_head
 from course_utils.training.fit import fit
 from course_utils.training.predict import predict
 
+pytestmark = pytest.mark.slow
+
 STORED = {"method": "stored_features", "precision": "float32"}
 
 

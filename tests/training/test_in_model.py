@@ -45,6 +45,7 @@ def test_an_epoch_costs_one_pass_for_each_training_photo(counting_base, make_spl
     assert sum(counted) == 64 + 32 + 3 * 64
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("augmented", [False, True])
 def test_kept_features_measure_what_the_whole_model_does(
     make_base, make_splits, monkeypatch, capsys, augmented
@@ -117,6 +118,7 @@ def test_half_precision_is_not_taken_where_a_weight_is_too_large(make_base, make
     assert precision == "mixed_float16" and half is not base
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["in_model", "stored_features"])
 def test_no_graph_of_a_training_stays_in_memory(make_base, make_splits, method):
     from tensorflow.python.framework.func_graph import FuncGraph
