@@ -17,6 +17,8 @@ import keras  # noqa: E402 (TensorFlow is to be quiet first)
 
 # Keras's random layers that are more than the identity in inference.
 CHANGING_IN_INFERENCE = (keras.layers.RandomCrop,)
+# Keras's random layers that hold others, and ask none of them in inference.
+HOLDING = (keras.layers.RandAugment,)
 # Keras's layers that take `training` and do the same either way.
 ALIKE = (keras.layers.Resizing, keras.layers.CenterCrop, keras.layers.Rescaling)
 
@@ -135,7 +137,7 @@ def is_identity_in_inference(layer: keras.Layer) -> bool:
         and not is_own(type(layer))
         and type(layer).__module__.startswith("keras.src.layers.")
         and not isinstance(layer, (*CHANGING_IN_INFERENCE, keras.layers.Pipeline))
-        and not layer._flatten_layers(include_self=False)
+        and (type(layer) in HOLDING or not layer._flatten_layers(include_self=False))
         and layer.compute_dtype == "float32"
     )
 

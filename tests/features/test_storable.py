@@ -11,6 +11,7 @@ from keras import layers
 
 from course_utils.data.dataset import splits_from_arrays
 from course_utils.features.storable import NotStorableError, check_storable
+from course_utils.features.views import clean_view
 from course_utils.models.partition import split_model
 from course_utils.training.train import train
 
@@ -256,3 +257,12 @@ def test_a_crop_gives_features_of_one_size_in_training_and_another_in_inference(
         last = train(model, splits, progress=False, **options).iloc[-1]
         loss = model.evaluate(*arrays[1], verbose=0)
         assert last["val_loss"] == pytest.approx(loss, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [layers.RandomRotation(0.1), layers.RandomErasing(), layers.RandAugment(value_range=(0, 1))],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_the_clean_view_behind_a_random_layer_of_keras_is_the_photo_itself(layer):
+    assert clean_view([layer]) == clean_view([])
