@@ -15,6 +15,7 @@ from course_utils.data.synthetic.dataset import make_synthetic_vehicles
 
 OUT = Path(__file__).resolve().parents[1] / "docs" / "explorer.webp"
 SEED = 31415
+VEHICLE = 8  # a bright one that fills its photo
 FRAME = 160  # milliseconds
 # Each slider in turn goes up to its last value and stays there for a moment.
 SLIDERS = {
@@ -36,8 +37,8 @@ def list_settings() -> list[Augmentation]:
 
 def main() -> None:
     """Draws all frames and writes them as one animated picture."""
-    images, _, _ = make_synthetic_vehicles(1, seed=SEED, light="day", color="red")
-    photos = np.repeat(images, 16, axis=0)
+    images, _, _ = make_synthetic_vehicles(VEHICLE + 1, seed=SEED, light="day", color="red")
+    photos = np.repeat(images[VEHICLE:], 16, axis=0)
     maker, drawn, frames = ViewMaker(), {}, []
     for augmentation in list_settings():
         if augmentation not in drawn:
