@@ -1,9 +1,11 @@
 """A question of an exercise, to be copied: replace what is written in capitals.
 
-1. Copy everything below into the module of the exercise (CONTRIBUTING.md, *a question*), and the
-   question's name into the module's last line.
-2. In the exercise's notebook, add three cells: the task; a code cell `FACTOR = ...` with the tag
-   `answer-q8`; and a code cell `q8.check(FACTOR)`. Import `q8` in the first code cell.
+1. Copy what stands below the imports into the module of the exercise (CONTRIBUTING.md, *a
+   question*), the imports to those at the module's top, and the question's name into the module's
+   last line.
+2. Copy the three cells of `templates/question.ipynb` into the exercise's notebook, with their
+   metadata: the task, the answer, the check. Replace `q8` and the exercise's number in them, and
+   import the question in the notebook's first code cell.
 3. In the module's test file, add to RIGHT two answers or more that are right, in different forms,
    and to WRONG five mistakes or more, each with words of the sentence that it has to hear.
 

@@ -105,3 +105,22 @@ def test_every_question_is_tried_with_right_and_wrong_answers(case):
             f"{question.name}: expected {least} answers or more in {what} of "
             f"tests/exercises/{TESTS[number]}.py, found {found}."
         )
+
+
+def test_the_template_s_cells_have_the_metadata_of_a_question_s():
+    def describe(cells, name):
+        return [
+            {
+                **cell["metadata"]["nbgrader"],
+                "grade_id": cell["metadata"]["nbgrader"]["grade_id"][-9:],
+            }
+            for cell in cells
+            if cell["metadata"].get("nbgrader", {}).get("grade_id", "").endswith(f"-{name}")
+        ]
+
+    path = project_dir() / "templates" / "question.ipynb"
+    template = json.loads(path.read_text("utf-8"))["cells"]
+    assert template[1]["metadata"]["tags"] == ["answer-q8"]
+    _, cells = read_notebook("02")
+    expected = [{**each, "grade_id": each["grade_id"][:-1] + "8"} for each in describe(cells, "q1")]
+    assert describe(template, "q8") == expected and len(expected) == 2
