@@ -107,6 +107,12 @@ PREPARE = """def prepare(photos, labels):
 WRONG = {
     "q1": [
         (f"augmentation = [layers.RandomFlip('vertical'), {CONTRAST}]", "upside down"),
+        ("""def augmentation(images, training):
+    if training:
+        for image in images:
+            if np.random.random() < 0.5:
+                image[:] = image[:, ::-1].copy()
+    return images""", "Work on a copy"),
         (f"augmentation = [{FLIP}, layers.RandomContrast(0.3, value_range=(0, 1))]", "only ever r"),
         (f"augmentation = [{FLIP}, layers.RandomContrast((0.3, 0.3))]", "leave [0, 1]"),
         (f"augmentation = [{FLIP}, {CONTRAST}, layers.RandomRotation(0.1)]", "turned"),

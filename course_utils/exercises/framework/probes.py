@@ -210,10 +210,11 @@ def run(transform: Callable, images: np.ndarray, *, training: bool) -> np.ndarra
         float32 of the same shape.
 
     Raises:
-        Misread: If it fails, or gives something else than such images.
+        Misread: If it fails, writes into the images, or gives something else than such images.
     """
+    given = images.copy()
     try:
-        views = transform(images.copy(), training)
+        views = transform(given, training)
     except Misread:
         raise
     except KeyboardInterrupt:
@@ -238,6 +239,11 @@ def run(transform: Callable, images: np.ndarray, *, training: bool) -> np.ndarra
         raise Misread(
             f"Expected images of shape {images.shape} back, received {views.shape}. Every photo "
             "keeps its size, and the batch its length."
+        )
+    if not np.array_equal(given, images, equal_nan=True):
+        raise Misread(
+            "Your augmentation writes into the array that it is given, so the photos themselves "
+            "change. Work on a copy: `images = images.copy()`."
         )
     return views
 
