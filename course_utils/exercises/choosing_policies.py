@@ -30,6 +30,11 @@ SEES_NOTHING = 0.01  # mean change of a pixel below which a policy leaves photos
 # --- q1: a policy for each question ----------------------------------------------------------
 
 
+def _by_question(policies: Mapping) -> dict:
+    """Returns policies by their questions' names, whatever case these are written in."""
+    return {str(question).lower(): policy for question, policy in policies.items()}
+
+
 def measure_choice(base, splits: Mapping, policies: Mapping, **options) -> pd.DataFrame:
     """Measures a student's policies and, for comparison, no augmentation at all.
 
@@ -46,7 +51,7 @@ def measure_choice(base, splits: Mapping, policies: Mapping, **options) -> pd.Da
     """
     chosen = {
         question: {BASELINE: Augmentation(), "chosen": policy}
-        for question, policy in policies.items()
+        for question, policy in _by_question(policies).items()
         if isinstance(policy, Augmentation) and question in splits
     }
     table = pd.DataFrame(columns=["without", "with", "dead"])
@@ -96,6 +101,7 @@ def _explain_loss(policy: Augmentation, question: str) -> str:
 def _observe_policies(policies, measured) -> dict[str, Any]:
     if not isinstance(policies, Mapping):
         raise Misread(f"Expected a dict from question to policy, received {quote(policies)}.")
+    policies = _by_question(policies)
     for question in TASKS:
         if question in policies and type(policies[question]) is not Augmentation:
             raise Misread(

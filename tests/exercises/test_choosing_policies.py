@@ -82,6 +82,7 @@ RIGHT = {
         policies(),
         policies(type="POLICIES['light']", paint="POLICIES['light']"),
         policies(heading="POLICIES['camera']", type="POLICIES['color']"),
+        policies() + "\npolicies = {name.title(): policy for name, policy in policies.items()}",
     ],
     "q2": [
         PAIRS + "from scipy import stats\n"
