@@ -71,6 +71,9 @@ _LOST = {
     "flip": {
         "heading": "A mirrored vehicle faces the other way, but it keeps its label",
     },
+    "turn": {
+        "heading": "A vehicle that is turned by 180° faces the other way, but it keeps its label",
+    },
     "light": {
         "light": "Day and dusk differ in their light, and that is what the policy varies",
         "paint": "Bright and dark paint differ in their light, and that is what the policy varies",
@@ -85,7 +88,8 @@ _LOST = {
 def _explain_loss(policy: Augmentation, question: str) -> str:
     everything = policy.rand_augment or policy.one_operation
     kinds = {
-        "flip": policy.flip is not None,
+        "flip": "horizontal" in (policy.flip or ""),
+        "turn": policy.rotation > 90,
         "light": policy.brightness or policy.contrast or everything,
         "color": policy.hue or policy.saturation or policy.grayscale or everything,
     }

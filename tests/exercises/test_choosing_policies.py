@@ -121,6 +121,8 @@ WRONG = {
         (policies(paint="cu.Augmentation(grayscale=1)"), "the paint's tone"),
         (policies(light="cu.Augmentation(hue=180)"), "Dusk has a color"),
         (policies(type="cu.Augmentation(rotation=180)"), "too strong"),
+        (policies(heading="cu.Augmentation(rotation=180)"), "turned by 180°"),
+        (policies(heading="cu.Augmentation(flip='vertical')"), "for so few photos"),
         (policies(type="cu.Augmentation(contrast=0.01)"), "hardly changes"),
         (policies(type="'flip'"), "Expected a `cu.Augmentation` for type"),
         (policies() + "\npolicies['type'] = cu.Augmentation(hue=20)", "Run the measuring cell"),
