@@ -169,3 +169,13 @@ def make_base():
         return base
 
     return make
+
+
+@pytest.fixture
+def without_graphs():
+    """TensorFlow runs functions as they are: for a few photos that is faster than to trace them."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)

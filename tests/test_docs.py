@@ -18,7 +18,7 @@ from course_utils.core import environment
 from course_utils.data.dataset import splits_from_arrays
 from course_utils.training.fit import fit
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("without_graphs")]
 
 PROJECT = environment.project_dir()
 PAGE = (PROJECT / "docs" / "stored-features.md").read_text(encoding="utf-8")
@@ -106,14 +106,6 @@ class Row:
     def fit(self, **options):
         options = {"validation_data": VALID, "epochs": 2, **self.options, **options}
         return fit(self.model, self.data, **options)
-
-
-@pytest.fixture(autouse=True)
-def without_graphs():
-    """TensorFlow runs functions as they are: for a few photos that is faster than to trace them."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 @pytest.mark.parametrize(("kind", "expressions", "outcome", "quoted"), list_rows())

@@ -1,7 +1,7 @@
 """Screenshots compared with committed ones, coarsely: other fonts pass, another layout does not.
 
 What is committed are pictures whose pixels are means over squares, in tests/browser/looks/. After a
-change that is meant, `UPDATE_LOOKS=1 pytest tests/browser` writes them anew: look at the
+change that is meant, `UPDATE_LOOKS=1 pytest tests/browser` writes them again: look at the
 screenshots that it leaves beside pytest's other temporary files, then commit.
 """
 

@@ -73,16 +73,6 @@ def build_small_vgg16():
     return base
 
 
-@pytest.fixture
-def without_graphs():
-    """TensorFlow runs functions as they are: for a few photos that is faster than to trace them."""
-    import tensorflow as tf
-
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
 @pytest.mark.slow
 def test_a_small_study_runs_and_goes_on_from_what_is_kept(
     without_graphs, make_splits, tmp_path, monkeypatch, capsys
